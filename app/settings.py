@@ -1,0 +1,334 @@
+"""Every setting once: name, type, default, unit and a sentence.
+
+Wrong ones stop the start. All names have the prefix `SIXPENCE_`; an unknown one stops
+the start with the nearest known name. Secrets come as files. `docs/settings.md` is made
+from this file.
+"""
+
+import difflib
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "SIXPENCE_"
+# An adapter owns its own block: prefix, folder, file. Its Settings class checks it.
+_ADAPTER_BLOCKS = ("CORE_BANKING_", "RAILS_", "SMS_", "IDENTITY_", "COUNTERS_")
+
+
+class Misconfigured(Exception):
+    """The settings do not fit together; the message is one sentence with the fix."""
+
+
+class Environment(StrEnum):
+    """Where this process runs; production refuses what the others allow."""
+
+    DEMO = "demo"
+    TEST = "test"
+    PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A count per window of seconds, written `10/60s`."""
+
+    count: int
+    window_s: int
+
+
+def _rate(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    count, _, window = value.partition("/")
+    return Rate(int(count), int(window.removesuffix("s")))
+
+
+def _words(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(word.strip() for word in value.split(",") if word.strip())
+    return value
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+Limit = Annotated[Rate, NoDecode, BeforeValidator(_rate)]
+
+
+class Settings(BaseSettings):
+    """What a deployment may choose. Units stand in the names: `_S` is seconds."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    # ---- base
+    env: Environment = Field(Environment.DEMO, description="demo, test or production.")
+    host: str = Field("127.0.0.1", description="Address the server binds.")
+    port: int = Field(8000, description="Port the server binds.", ge=0, le=65535)
+    public_url: str = Field(
+        "http://localhost:8000",
+        description="URL the phones call, no path; DPoP `htu` is compared with it.",
+    )
+    allowed_origins: Words = Field(
+        (), description="Browser origins for the socket and CORS, besides our own."
+    )
+    trusted_proxies: int = Field(
+        0, description="Hops of X-Forwarded-For that are ours and count.", ge=0
+    )
+    business_tz: str = Field(
+        "Asia/Kolkata", description="IANA zone in which bank days turn."
+    )
+    clock_offset_file: Path | None = Field(
+        None, description="File with seconds added to the clock; demo and test only."
+    )
+    demo_customers: int = Field(
+        3, description="Customers the demo seed makes.", ge=3, le=100_000
+    )
+    min_app_version: str = Field(
+        "0.0.0", description="Oldest app version that may sign in."
+    )
+    latest_app_version: str = Field(
+        "1.0.0", description="App version that is in the stores."
+    )
+    log_format: Literal["console", "json"] = Field(
+        "console", description="json in production."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least level that is written."
+    )
+    drain_s: float = Field(
+        20.0, description="Wait for open transactions at shutdown, seconds."
+    )
+
+    # ---- data
+    database_url: str = Field(
+        "sqlite://.sixpence/bank.db", description="sqlite://FILE or postgres://..."
+    )
+    database_synchronous: Literal["FULL", "NORMAL", "OFF"] = Field(
+        "FULL", description="SQLite only: OFF is for tests, never for money."
+    )
+    database_wait_s: float = Field(
+        10.0, description="Longest wait for a connection before SERVICE_UNAVAILABLE."
+    )
+    database_pool_max: int = Field(
+        10, description="PostgreSQL connections per process.", ge=1, le=100
+    )
+    bus_url: str = Field(
+        "memory://", description="Where hints travel: memory:// in one process."
+    )
+
+    # ---- partners, by the name of the adapter's file
+    core_banking: str = Field("embedded", description="Adapter of the core bank.")
+    rails: Words = Field(("on_us",), description="Payment rails, in order of choice.")
+    sms: str = Field("http", description="Adapter that sends text messages.")
+    identity: str = Field("embedded", description="Adapter of the identity proof.")
+    counters: str = Field(
+        "memory", description="Where rates and used proofs are counted."
+    )
+
+    # ---- documents
+    introspection: bool = Field(
+        default=True,
+        description="Whether schema queries are answered; not in production.",
+    )
+
+    # ---- keys
+    sealing_keys_file: Path | None = Field(
+        None, description="Lines `id base64(32 bytes)`; the first seals, all open."
+    )
+    pepper_file: Path | None = Field(
+        None, description="Lines `id base64(32 bytes)`; the first is current."
+    )
+
+    # ---- sign-in
+    access_ttl_s: int = Field(300, description="Life of an access token, seconds.")
+    idle_s: int = Field(300, description="Session locks after this idle time, seconds.")
+    absolute_s: int = Field(43200, description="Longest life of a session, seconds.")
+    dpop_nonce: Literal["accepted", "required"] = Field(
+        "accepted", description="Whether proofs must carry the server's nonce."
+    )
+    dpop_past_s: int = Field(60, description="Oldest accepted proof, seconds.")
+    dpop_future_s: int = Field(10, description="Furthest accepted future, seconds.")
+    attestation: Literal["off", "prefer", "require"] = Field(
+        "off", description="What a new device must attest; off is for laptops."
+    )
+    mpin_tries: int = Field(5, description="Wrong mPINs in a row before it is erased.")
+    device_tries: int = Field(
+        10, description="Wrong factors of any kind before the device is locked."
+    )
+    otp_s: int = Field(300, description="Life of a one-time code, seconds.")
+    otp_tries: int = Field(3, description="Wrong tries per one-time code.")
+    login_challenge_s: int = Field(120, description="Life of a sign-in challenge.")
+    approval_s: int = Field(300, description="Life of an approval challenge, seconds.")
+    authorise_s: int = Field(
+        900, description="Longest wait of a new payment for its approval, seconds."
+    )
+    enrolment_s: int = Field(600, description="Life of an enrolment, seconds.")
+    first_factor_s: int = Field(
+        900, description="Time after binding to set a first factor, seconds."
+    )
+    activation_code_days: int = Field(14, description="Life of an activation code.")
+    activation_tries: int = Field(10, description="Wrong tries per activation code.")
+    activation_reusable: bool = Field(
+        default=False, description="Whether a code works again; the demo's do."
+    )
+    devices_max: int = Field(3, description="Bound devices per customer.", ge=1)
+    cooling_s: int = Field(86400, description="Waiting time of a new device, seconds.")
+    payee_cooling_s: int = Field(
+        86400, description="Waiting time of a new payee, seconds."
+    )
+    revocation_poll_s: float = Field(
+        1.0, description="How often a process looks for ended sessions, seconds."
+    )
+
+    # ---- limits
+    limit_factor: int = Field(
+        1, description="Multiplies the counts of this group; demo and test: 1000.", ge=1
+    )
+    limit_cost: Limit = Field(
+        Rate(20000, 10), description="Cost points of one proven key."
+    )
+    limit_login: Limit = Field(Rate(10, 60), description="Sign-in fields of one key.")
+    limit_respond: Limit = Field(Rate(10, 60), description="Approvals of one key.")
+    limit_enrol: Limit = Field(Rate(3, 600), description="Codes sent per number.")
+    limit_enrol_day: Limit = Field(
+        Rate(5, 86400), description="Codes sent per number and day."
+    )
+    limit_resend: Limit = Field(Rate(1, 60), description="Codes sent again per number.")
+    limit_step_ups: int = Field(3, description="Pending step-ups per session.")
+    limit_address_requests: Limit = Field(
+        Rate(600, 60), description="Requests of an address without a proven key."
+    )
+    limit_address_proofs: Limit = Field(
+        Rate(600, 60), description="Failed proofs of an address."
+    )
+    limit_address_enrol: Limit = Field(
+        Rate(200, 600), description="Enrolments started by an address."
+    )
+    limit_address_login: Limit = Field(
+        Rate(600, 60), description="Sign-ins of unknown keys by an address."
+    )
+    limit_address_handshakes: Limit = Field(
+        Rate(300, 60), description="Socket handshakes of an address."
+    )
+    limit_handshakes: Limit = Field(
+        Rate(30, 60), description="Socket handshakes of one proven key."
+    )
+    limit_sockets_customer: int = Field(5, description="Sockets per customer.")
+    limit_address_sockets: int = Field(50, description="Anonymous sockets per address.")
+    limit_messages: Limit = Field(Rate(60, 60), description="Messages of one socket.")
+
+    # ---- sizes of requests (graphql.md section 6)
+    max_body_bytes: int = Field(65536, description="Largest request body.")
+    max_document_chars: int = Field(15000, description="Longest document.")
+    max_document_tokens: int = Field(1000, description="Tokens of a document.")
+    max_definitions: int = Field(30, description="Definitions of a document.")
+    max_fields: int = Field(400, description="Fields after spreading fragments.")
+    max_depth: int = Field(10, description="Depth of a document.")
+    max_introspection_depth: int = Field(16, description="Depth of a schema query.")
+    max_aliases: int = Field(15, description="Aliases of a document.")
+    max_directives: int = Field(20, description="Directives of a document.")
+    max_query_roots: int = Field(10, description="Root fields of a query.")
+    max_cost: int = Field(2000, description="Price of a document.")
+    max_variable_depth: int = Field(8, description="Depth of the variables.")
+    max_variable_items: int = Field(200, description="Items of a list in variables.")
+    max_errors: int = Field(5, description="Errors that are sent.")
+    max_documents: int = Field(2000, description="Prepared documents kept.")
+    max_operation_s: float = Field(10.0, description="Longest execution, seconds.")
+
+    # ---- stream and sockets
+    event_retention_days: int = Field(14, description="Days events are kept.", ge=7)
+    replay_max: int = Field(500, description="Most events a resume replays.")
+    poll_s: float = Field(15.0, description="Each watch looks at its head this often.")
+    sockets_max: int = Field(10000, description="Sockets per process.")
+    sockets_anonymous_max: int = Field(
+        500, description="Sockets per process that have not signed in."
+    )
+    sockets_per_device: int = Field(2, description="Sockets per device.")
+    socket_operations: int = Field(10, description="Live operations per socket.")
+    socket_admit_per_s: int = Field(250, description="Sockets admitted per second.")
+    socket_init_s: float = Field(10.0, description="Wait for connection_init.")
+    socket_ping_s: float = Field(25.0, description="Silence before we ping, seconds.")
+    socket_pong_s: float = Field(20.0, description="Silence after a ping, seconds.")
+    socket_stall_s: float = Field(10.0, description="A reader that does not read.")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.env is Environment.PRODUCTION:
+            _refuse_unsafe(self)
+        elif self.clock_offset_file is None and self.env is Environment.DEMO:
+            object.__setattr__(self, "clock_offset_file", Path(".sixpence/clock"))
+        if not urlsplit(self.public_url).hostname or urlsplit(self.public_url).path:
+            raise ValueError("PUBLIC_URL is a scheme and a host, without a path")
+        return self
+
+
+def _refuse_unsafe(chosen: Settings) -> None:
+    """Say every setting that production does not allow, in one sentence."""
+    rules = {
+        "PUBLIC_URL must be https": not chosen.public_url.startswith("https://"),
+        "SEALING_KEYS_FILE must be given": chosen.sealing_keys_file is None,
+        "PEPPER_FILE must be given": chosen.pepper_file is None,
+        "ATTESTATION may not be off": chosen.attestation == "off",
+        "ACTIVATION_REUSABLE may not be on": chosen.activation_reusable,
+        "CLOCK_OFFSET_FILE may not be set": chosen.clock_offset_file is not None,
+        "LIMIT_FACTOR must be 1": chosen.limit_factor != 1,
+        "IDLE_S may not pass 300": chosen.idle_s > 300,  # noqa: PLR2004  -- PSD2 RTS Art. 4
+        "INTROSPECTION must be off": chosen.introspection,
+        "DATABASE_SYNCHRONOUS must be FULL": chosen.database_synchronous != "FULL",
+        "DEMO_CUSTOMERS may not be set": "demo_customers" in chosen.model_fields_set,
+    }
+    broken = [sentence for sentence, wrong in rules.items() if wrong]
+    if broken:
+        raise ValueError("production: " + "; ".join(broken))
+
+
+def load(**chosen: object) -> Settings:
+    """Read the settings from the environment; `chosen` ones win.
+
+    In demo and test rates are a thousand times wider and activation codes work again,
+    unless the environment says otherwise.
+
+    Raises:
+        Misconfigured: an unknown name, a wrong value or an unsafe combination.
+    """
+    _refuse_unknown()
+    try:
+        found = Settings(**chosen)  # type: ignore[arg-type]  # values are checked by pydantic
+        if found.env is not Environment.PRODUCTION:
+            relaxed = {"limit_factor": 1000, "activation_reusable": True}
+            missing = relaxed.keys() - found.model_fields_set
+            if missing:
+                chosen = {name: relaxed[name] for name in missing} | chosen
+                found = Settings(**chosen)  # type: ignore[arg-type]  # same
+    except ValidationError as wrong:
+        raise Misconfigured(_sentence(wrong)) from None
+    return found
+
+
+def source_of(name: str) -> str:
+    """Tell where a setting's value comes from: environment or default."""
+    return "environment" if PREFIX + name.upper() in os.environ else "default"
+
+
+def _refuse_unknown() -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in os.environ:
+        if not name.startswith(PREFIX) or name in known:
+            continue
+        if any(name.startswith(PREFIX + block) for block in _ADAPTER_BLOCKS):
+            continue
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise Misconfigured(f"unknown setting {name}{hint}")
+
+
+def _sentence(wrong: ValidationError) -> str:
+    parts = []
+    for fault in wrong.errors(include_input=False, include_url=False):
+        name = ".".join(str(step) for step in fault["loc"])
+        where = f"{PREFIX}{name.upper()}: " if name else ""
+        parts.append(where + fault["msg"].removeprefix("Value error, "))
+    return "; ".join(parts)

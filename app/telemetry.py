@@ -1,0 +1,125 @@
+"""Logs and metrics: one event name, facts from an allowlist, nothing secret ever.
+
+A key that is not on the list is dropped and counted, so that a new fact in a log is a
+decision and not an accident.
+"""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_FACTS = frozenset(
+    """
+    account adapter attempt attempts bytes cause challenge code codes component
+    consumer count customer device document duration_ms env epoch error event
+    exception field fields file kind level logger method ms name object op_id
+    operation outcome partner path payment port process proof reason request_id
+    room route rows seq session setting signal since sqlstate stage state status
+    subscribers timestamp topic transaction url version where why
+    """.split()  # noqa: SIM905  -- one word a line break keeps the diff of a new fact small
+)
+
+registry = CollectorRegistry()
+log_keys_dropped = Counter(
+    "sixpence_log_keys_dropped", "Log facts off the allowlist.", registry=registry
+)
+errors_total = Counter(
+    "sixpence_errors", "Top-level errors by code.", ["code"], registry=registry
+)
+refusals_total = Counter(
+    "sixpence_refusals", "Refusals by code.", ["code"], registry=registry
+)
+transaction_seconds = Histogram(
+    "sixpence_transaction_seconds",
+    "Time of a transaction by name.",
+    ["name"],
+    registry=registry,
+)
+transaction_retries = Counter(
+    "sixpence_transaction_retries",
+    "Transactions tried again, by sqlstate.",
+    ["sqlstate"],
+    registry=registry,
+)
+transactions_open = Gauge(
+    "sixpence_transactions_open", "Shielded transactions in flight.", registry=registry
+)
+sockets_open = Gauge("sixpence_sockets_open", "Live sockets.", registry=registry)
+socket_closes = Counter(
+    "sixpence_socket_closes", "Closed sockets by code.", ["code"], registry=registry
+)
+payments_moved = Counter(
+    "sixpence_payments",
+    "Payments by the state they reached.",
+    ["state"],
+    registry=registry,
+)
+idempotency_replays = Counter(
+    "sixpence_idempotency_replays",
+    "Calls answered from an earlier one.",
+    ["operation"],
+    registry=registry,
+)
+coherent = Gauge(
+    "sixpence_coherent", "1 while a proof holds, else 0.", ["proof"], registry=registry
+)
+operations_total = Counter(
+    "sixpence_operations", "GraphQL operations by kind.", ["kind"], registry=registry
+)
+documents_refused = Counter(
+    "sixpence_documents_refused",
+    "Documents refused, by why.",
+    ["why"],
+    registry=registry,
+)
+hub_reads = Counter(
+    "sixpence_hub_reads",
+    "Reads of the event log by cause.",
+    ["cause"],
+    registry=registry,
+)
+stream_resumes = Counter(
+    "sixpence_stream_resumes", "Resumes by verdict.", ["verdict"], registry=registry
+)
+announcer_dropped = Counter(
+    "sixpence_announcer_dropped", "Hints dropped; the poll repairs.", registry=registry
+)
+
+
+def _allow(
+    _logger: object, _method: str, facts: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    for key in [key for key in facts if key not in _FACTS]:
+        del facts[key]
+        log_keys_dropped.inc()
+    return facts
+
+
+def configure(form: str = "console", level: str = "info") -> None:
+    """Send logs to stderr, as lines for people or as JSON. Called once at start."""
+    plain = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _allow,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer() if form == "json" else plain,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            getattr(logging, level.upper())
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    # At DEBUG this logger of the ORM prints the values of every statement.
+    logging.getLogger("tortoise.db_client").setLevel(logging.INFO)
+    logging.getLogger("tortoise").setLevel(logging.INFO)
+
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
