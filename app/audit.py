@@ -1,0 +1,237 @@
+"""Who did what: append-only, hash-chained per customer, written with its effect.
+
+`append` only collects; the step before the commit, just before the event log's, raises
+the heads in sorted order and chains the entries. Detail holds ids, codes and masked
+figures, never a secret, a code, a proof, a token or a name (banking.md section 1.3).
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from itertools import groupby
+from zlib import crc32
+
+import orjson
+
+from app import database
+from app.clock import rfc3339
+from app.database import Proof, Tx
+from app.ids import AuditId, CustomerId, DeviceId, SessionId
+from app.rows import Row
+
+_STEP = "audit"
+_RANK = 1
+_ZERO = bytes(32)
+_BANK_CHAINS = 16
+_PAGE = 1000
+_COLUMNS = (
+    "chain, seq, id, at, actor_kind, actor_id, device_id, session_id, address, "
+    "action, object, outcome, code, detail, request_id, prev_hash, hash"
+)
+
+CONSTRAINTS = (
+    "audit_head_seq",
+    "audit_actor_kind",
+    "audit_outcome",
+    "audit_entry_id",
+    "audit_append_only",
+    "audit_head_forward",
+    "audit_head_stays",
+)
+
+
+class ActorKind(StrEnum):
+    """Who acted."""
+
+    CUSTOMER = "CUSTOMER"
+    STAFF = "STAFF"
+    SYSTEM = "SYSTEM"
+    PARTNER = "PARTNER"
+
+
+class Outcome(StrEnum):
+    """How it ended: done, refused, or broken."""
+
+    OK = "OK"
+    DENIED = "DENIED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One act. `object` is the outside id of what was touched."""
+
+    action: str
+    at: datetime
+    request_id: str
+    customer: CustomerId | None = None
+    actor_kind: ActorKind = ActorKind.SYSTEM
+    actor_id: str | None = None
+    device: DeviceId | None = None
+    session: SessionId | None = None
+    address: str | None = None
+    object: str | None = None
+    outcome: Outcome = Outcome.OK
+    code: str | None = None
+    detail: Mapping[str, str | int | bool | None] = field(default_factory=dict)
+    id: AuditId = field(default_factory=AuditId.new)
+
+    @property
+    def chain(self) -> str:
+        """The customer's chain, or one of sixteen of the bank by request id."""
+        if self.customer is not None:
+            return str(self.customer)
+        return f"bank.{crc32(self.request_id.encode()) % _BANK_CHAINS}"
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The first row of a chain that does not fit."""
+
+    chain: str
+    seq: int
+    why: str
+
+
+def append(tx: Tx, entry: Entry) -> AuditId:
+    """Write an entry with the transaction; returns its id."""
+    tx.gather(_STEP, entry, _write, rank=_RANK)
+    return entry.id
+
+
+async def denied(entry: Entry) -> None:
+    """Write an entry in a short transaction of its own, after a rollback.
+
+    Raises:
+        Outage: it could not be kept; the caller answers SERVICE_UNAVAILABLE.
+    """
+
+    async def work(tx: Tx) -> None:
+        append(tx, entry)
+
+    await database.transaction(work, name="audit.denied")
+
+
+async def _write(tx: Tx) -> None:
+    entries: list[Entry] = sorted(tx.gathered(_STEP), key=lambda entry: entry.chain)
+    chains = {
+        chain: list(group) for chain, group in groupby(entries, lambda one: one.chain)
+    }
+    rows: list[object] = []
+    for chain, group in chains.items():  # sorted, so two transactions never cross
+        head = await tx.one(
+            "INSERT INTO audit_head (chain, seq, hash) VALUES ($1, $2, $3) "
+            "ON CONFLICT (chain) DO UPDATE SET seq = audit_head.seq + excluded.seq "
+            "RETURNING seq, hash",
+            chain,
+            len(group),
+            _ZERO,
+        )
+        assert head is not None  # noqa: S101  -- an upsert that returns always returns
+        prev, seq = head.get("hash", bytes), head.get("seq", int) - len(group)
+        for entry in group:
+            seq += 1
+            columns = _columns(entry, seq)
+            digest = _digest(prev, columns)
+            rows += [*columns, prev, digest]
+            prev = digest
+        await tx.one(
+            "UPDATE audit_head SET hash = $2 WHERE chain = $1 RETURNING chain",
+            chain,
+            prev,
+        )
+    values = database.placeholders(len(entries), len(_COLUMNS.split(",")))
+    await tx.rows(f"INSERT INTO audit_entry ({_COLUMNS}) VALUES {values}", *rows)  # type: ignore[arg-type]  # noqa: S608  -- scalars by construction; our own column list
+
+
+def _columns(entry: Entry, seq: int) -> list[object]:
+    return [
+        entry.chain,
+        seq,
+        entry.id,
+        entry.at,
+        entry.actor_kind,
+        entry.actor_id,
+        entry.device and str(entry.device),
+        entry.session and str(entry.session),
+        entry.address,
+        entry.action,
+        entry.object,
+        entry.outcome,
+        entry.code,
+        orjson.dumps(dict(entry.detail), option=orjson.OPT_SORT_KEYS).decode(),
+        entry.request_id,
+    ]
+
+
+def _digest(prev: bytes, columns: Sequence[object]) -> bytes:
+    """Chain one entry: SHA-256 over the hash before it and its columns as JSON."""
+    plain = [
+        rfc3339(value)
+        if isinstance(value, datetime)
+        else (value if isinstance(value, int | None) else str(value))
+        for value in columns
+    ]
+    return hashlib.sha256(prev + orjson.dumps(plain)).digest()
+
+
+def _stored(row: Row) -> list[object]:
+    kinds: dict[str, type] = {"seq": int, "id": AuditId, "at": datetime}
+    names = [name.strip() for name in _COLUMNS.split(",")][:-2]
+    return [row.find(name, kinds.get(name, str)) for name in names]
+
+
+async def verify() -> list[Broken]:
+    """Recompute every chain and name the first row of each that does not fit."""
+    heads = await database.read("SELECT chain, seq, hash FROM audit_head")
+    known = {head.get("chain", str) for head in heads}
+    found = [broken for head in heads if (broken := await _verified(head))]
+    strays = await database.read("SELECT DISTINCT chain FROM audit_entry")
+    found += [
+        Broken(row.get("chain", str), 1, "a chain without a head")
+        for row in strays
+        if row.get("chain", str) not in known
+    ]
+    return found
+
+
+async def _verified(head: Row) -> Broken | None:
+    chain, last, prev = head.get("chain", str), 0, _ZERO
+    while True:
+        page = await database.read(
+            f"SELECT {_COLUMNS} FROM audit_entry "  # noqa: S608  -- our own column list
+            "WHERE chain = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+            chain,
+            last,
+            _PAGE,
+        )
+        for row in page:
+            seq = row.get("seq", int)
+            if seq != last + 1:
+                return Broken(chain, last + 1, "missing")
+            changed = row.get("prev_hash", bytes) != prev
+            prev = _digest(prev, _stored(row))
+            if changed or row.get("hash", bytes) != prev:
+                return Broken(chain, seq, "changed or inserted")
+            last = seq
+        if len(page) < _PAGE:
+            break
+    if last != head.get("seq", int) or prev != head.get("hash", bytes):
+        return Broken(chain, last + 1, "missing at the end")
+    return None
+
+
+def proofs() -> list[Proof]:
+    """C11: numbers of a chain are contiguous up to its head."""
+    full = (
+        "SELECT h.chain, h.seq, count(e.seq) AS there FROM audit_head h "
+        "LEFT JOIN audit_entry e ON e.chain = h.chain AND e.seq <= h.seq "
+        "GROUP BY h.chain, h.seq HAVING count(e.seq) <> h.seq"
+    )
+    since = (
+        "SELECT e.chain, e.seq FROM audit_entry e "
+        "JOIN audit_head h ON h.chain = e.chain WHERE e.at >= $1 AND e.seq > h.seq"
+    )
+    return [Proof("audit.chain", since, full)]

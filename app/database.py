@@ -1,0 +1,390 @@
+"""The one door to the database: `transaction()` and `read()`, on SQLite and PostgreSQL.
+
+A transaction runs as its own shielded task, so a caller who goes away leaks no
+connection; it is tried again on a deadlock, so the work is a function; its hooks let
+audit and event log write last. SQL is written once with `$1`.
+
+Each rule answers a trap of the ORM that was seen (banking.md section 1.1, D1-D15).
+"""
+
+import asyncio
+import secrets
+import sqlite3
+import time
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Sequence,
+)
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+from urllib.parse import unquote, urlsplit
+
+from tortoise import Tortoise
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.backends.sqlite import client as sqlite_client
+from tortoise.exceptions import OperationalError
+
+from app import telemetry
+from app.errors import Outage, Refusal
+from app.rows import Row, Scalar, for_postgres, for_sqlite, numbered
+from app.settings import Misconfigured, Settings
+
+T = TypeVar("T")
+
+MODELS = ("app.accounts.models", "app.auth.models", "app.payments.models")
+_ALIAS = "default"
+_RETRIED = frozenset({"40001", "40P01", "SQLITE_BUSY"})
+_BACKOFF_MS = (5, 80)
+_BUSY_TIMEOUT_MS = 5000
+
+
+# ------------------------------------------------------------------ transactions
+
+Step = Callable[["Tx"], Awaitable[None]]
+
+
+class Tx:
+    """What a transaction's work may touch. Valid only inside it."""
+
+    def __init__(self, client: BaseDBAsyncClient) -> None:
+        self.orm = client
+        self._run = _statement_of(client)
+        self._steps: dict[str, tuple[int, Step]] = {}
+        self._gathered: dict[str, list[Any]] = {}
+        self._hints: list[Callable[[], None]] = []
+
+    async def one(self, sql: str, *args: Scalar) -> Row | None:
+        """Run a statement and give its first row, or None."""
+        found = await self._run(sql, args)
+        return Row(found[0]) if found else None
+
+    async def rows(self, sql: str, *args: Scalar) -> list[Row]:
+        """Run a statement and give its rows; writes say RETURNING to be counted."""
+        return [Row(columns) for columns in await self._run(sql, args)]
+
+    def gather(self, name: str, item: object, step: Step, *, rank: int) -> None:
+        """Keep an item for a step that runs once, before the commit.
+
+        Args:
+            name: whose items these are; `gathered(name)` gives them to the step.
+            item: anything.
+            step: runs inside the transaction after the work, in order of rank.
+            rank: audit is 1, the event log 2: their rows are the hottest.
+        """
+        self._steps.setdefault(name, (rank, step))
+        self._gathered.setdefault(name, []).append(item)
+
+    def gathered(self, name: str) -> list[Any]:
+        """Give what was kept under a name, oldest first."""
+        return self._gathered.get(name, [])
+
+    def after_commit(self, hint: Callable[[], None]) -> None:
+        """Run something quick and fail-safe once the transaction is committed."""
+        self._hints.append(hint)
+
+    async def finish(self) -> None:
+        """Run the gathered steps, in order of rank. Called by `transaction()`."""
+        for _rank, step in sorted(self._steps.values(), key=lambda found: found[0]):
+            await step(self)
+
+    def committed(self) -> None:
+        """Run the hints. Called by `transaction()`."""
+        for hint in self._hints:
+            hint()
+
+
+Statement = Callable[[str, Sequence[Scalar]], Awaitable[list[Any]]]
+
+
+def _statement_of(client: BaseDBAsyncClient) -> Statement:
+    """Give the quickest way to run SQL on the connection of a client."""
+    connection = client._connection  # noqa: SLF001  -- the driver below the ORM
+    if isinstance(client, sqlite_client.SqliteClient):
+
+        async def on_sqlite(sql: str, args: Sequence[Scalar]) -> list[Any]:
+            _counted(sql)
+            values = [for_sqlite(value) for value in args]
+            return list(await connection.execute_fetchall(numbered(sql), values))
+
+        return on_sqlite
+
+    async def on_postgres(sql: str, args: Sequence[Scalar]) -> list[Any]:
+        _counted(sql)
+        values = [for_postgres(value) for value in args]
+        return list(await connection.fetch(sql, *values))
+
+    return on_postgres
+
+
+_inside: ContextVar[bool] = ContextVar("inside_transaction", default=False)
+_open: set["asyncio.Task[Any]"] = set()
+_watchers: list[Callable[[str], None]] = []
+
+
+_opened: list[BaseDBAsyncClient] = []
+
+
+def _client() -> BaseDBAsyncClient:
+    if not _opened:
+        raise Outage("the database is not open", component="ACCOUNTS")
+    return _opened[0]
+
+
+def orm() -> BaseDBAsyncClient:
+    """Give what ORM reads outside a transaction pass as `using_db`."""
+    return _client()
+
+
+def inside_transaction() -> bool:
+    """Tell whether the caller runs inside a transaction: no network there."""
+    return _inside.get()
+
+
+def open_transactions() -> int:
+    """Count the transactions in flight."""
+    return len(_open)
+
+
+def _counted(sql: str) -> None:
+    for watcher in _watchers:
+        watcher(sql)
+
+
+@asynccontextmanager
+async def watched_statements() -> AsyncIterator[list[str]]:
+    """Collect the SQL that runs meanwhile: for tests and benches that count it."""
+    seen: list[str] = []
+    _watchers.append(seen.append)
+    try:
+        yield seen
+    finally:
+        _watchers.remove(seen.append)
+
+
+async def transaction(
+    work: Callable[[Tx], Awaitable[T | Refusal]], *, name: str, attempts: int = 5
+) -> T:
+    """Run `work` in one transaction, shielded from the caller's cancellation.
+
+    Raising rolls everything back. Returning commits, also when what is returned is a
+    Refusal, which is then raised to the caller: for a "no" that must be remembered.
+
+    Args:
+        work: may run more than once; touches nothing but its Tx and values it makes.
+        name: for metrics, `room.action`.
+        attempts: tries in all when the engine asks for a new one (40001, 40P01, busy).
+
+    Raises:
+        Refusal: as raised or returned by `work`.
+        Outage: the database is lost or stayed busy; nothing happened.
+    """
+    if _inside.get():
+        raise RuntimeError(f"{name}: a transaction inside a transaction; pass the tx")
+    task = asyncio.create_task(_tried(work, name, attempts), name=name)
+    _open.add(task)
+    telemetry.transactions_open.inc()
+    task.add_done_callback(_closed)
+    return await asyncio.shield(task)
+
+
+def _closed(task: "asyncio.Task[Any]") -> None:
+    _open.discard(task)
+    telemetry.transactions_open.dec()
+    if not task.cancelled():
+        task.exception()  # a caller who left must not make it "never retrieved"
+
+
+async def _tried(
+    work: Callable[[Tx], Awaitable[T | Refusal]], name: str, attempts: int
+) -> T:
+    _inside.set(True)
+    began = time.perf_counter()
+    for attempt in range(1, attempts + 1):
+        try:
+            outcome = await _once(work)
+        except Exception as failure:
+            sqlstate = _sqlstate(failure)
+            if sqlstate is None:
+                raise
+            if sqlstate not in _RETRIED or attempt == attempts:
+                raise Outage("database", component="ACCOUNTS") from failure
+            telemetry.transaction_retries.labels(sqlstate).inc()
+            await asyncio.sleep(_pause_s())
+        else:
+            seconds = time.perf_counter() - began
+            telemetry.transaction_seconds.labels(name).observe(seconds)
+            if isinstance(outcome, Refusal):
+                raise outcome
+            return outcome
+    raise AssertionError("unreachable: the last attempt raises")
+
+
+async def _once(work: Callable[[Tx], Awaitable[T | Refusal]]) -> T | Refusal:
+    async with _client()._in_transaction() as client:  # noqa: SLF001  -- the only opener
+        tx = Tx(cast("BaseDBAsyncClient", client))
+        outcome = await work(tx)
+        await tx.finish()
+    tx.committed()
+    return outcome
+
+
+def _pause_s() -> float:
+    low, high = _BACKOFF_MS
+    return (low + secrets.randbelow(high - low + 1)) * 0.001
+
+
+def _sqlstate(failure: BaseException) -> str | None:
+    """Name what the engine complains of, or None where it is not the engine."""
+    for cause in (failure, failure.__cause__, *failure.args):
+        state = getattr(cause, "sqlstate", None)
+        if isinstance(state, str):
+            return state if state[:2] in {"40", "08", "53", "55", "57"} else None
+        if isinstance(cause, sqlite3.OperationalError) and "locked" in str(cause):
+            return "SQLITE_BUSY"
+    return "TIMEOUT" if isinstance(failure, TimeoutError) else None
+
+
+async def read(sql: str, *args: Scalar) -> list[Row]:
+    """Run one SELECT outside a transaction.
+
+    Raises:
+        Outage: the database is lost or stayed busy.
+    """
+    client = _client()
+    _counted(sql)
+    try:
+        if isinstance(client, sqlite_client.SqliteClient):
+            async with client.acquire_connection() as connection:
+                values = [for_sqlite(value) for value in args]
+                found = await connection.execute_fetchall(numbered(sql), values)
+        else:
+            async with client.acquire_connection() as connection:
+                values = [for_postgres(value) for value in args]
+                found = await connection.fetch(sql, *values)
+    except Exception as failure:
+        if _sqlstate(failure) is None:
+            raise
+        raise Outage("database", component="ACCOUNTS") from failure
+    return [Row(columns) for columns in found]
+
+
+async def read_one(sql: str, *args: Scalar) -> Row | None:
+    """Run one SELECT outside a transaction and give its first row, or None."""
+    found = await read(sql, *args)
+    return found[0] if found else None
+
+
+def dialect() -> str:
+    """Name the engine: `sqlite` or `postgres`."""
+    return str(_client().capabilities.dialect)
+
+
+def placeholders(rows: int, columns: int, start: int = 1) -> str:
+    """Write `($1,$2),($3,$4)` for a VALUES list of so many rows and columns."""
+    numbers = iter(range(start, start + rows * columns))
+    return ",".join(
+        "(" + ",".join(f"${next(numbers)}" for _ in range(columns)) + ")"
+        for _ in range(rows)
+    )
+
+
+# ------------------------------------------------------------------ opening
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What must hold in a room's tables: queries that return the rows that break it.
+
+    Args:
+        name: for people and metrics.
+        since: query with `$1` = watermark instant, over what changed since.
+        full: query over everything.
+        freezes: whether a broken row stops all postings.
+    """
+
+    name: str
+    since: str
+    full: str
+    freezes: bool = False
+
+
+def connection_config(url: str, settings: Settings) -> dict[str, Any]:
+    """Write the ORM's connection block for a database URL.
+
+    Raises:
+        Misconfigured: neither sqlite:// nor postgres://.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite":
+        credentials: dict[str, Any] = {
+            "file_path": rest,
+            "journal_mode": "WAL",
+            "synchronous": settings.database_synchronous,
+            "busy_timeout": _BUSY_TIMEOUT_MS,
+            "foreign_keys": "ON",
+            "wait_s": settings.database_wait_s,
+        }
+    elif scheme in {"postgres", "postgresql"}:
+        credentials = _postgres_credentials(url, settings)
+    else:
+        raise Misconfigured("DATABASE_URL is sqlite://FILE or postgres://...")
+    return {"engine": "app.engines", "credentials": credentials}
+
+
+def _postgres_credentials(url: str, settings: Settings) -> dict[str, Any]:
+    parts = urlsplit(url)
+    return {
+        "host": parts.hostname,
+        "port": parts.port or 5432,
+        "user": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "database": parts.path.removeprefix("/"),
+        "minsize": 2,
+        "maxsize": settings.database_pool_max,
+        "command_timeout": 6,
+        "wait_s": settings.database_wait_s,
+        "statement_cache_size": 200,
+        "server_settings": {
+            "statement_timeout": "5000",
+            "lock_timeout": "2000",
+            "idle_in_transaction_session_timeout": "10000",
+        },
+    }
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[None]:
+    """Open the one database of this process; closing waits for open transactions."""
+    scheme, _, rest = settings.database_url.partition("://")
+    if scheme == "sqlite":
+        Path(rest).parent.mkdir(parents=True, exist_ok=True)
+    config = {
+        "connections": {_ALIAS: connection_config(settings.database_url, settings)},
+        "apps": {"bank": {"models": list(MODELS), "default_connection": _ALIAS}},
+        "use_tz": True,
+        "timezone": "UTC",
+    }
+    # Under uvicorn the lifespan's context is not the request's (trap D7).
+    context = await Tortoise.init(config=config, _enable_global_fallback=True)
+    _opened.append(context.connections.get(_ALIAS))
+    try:
+        yield
+    finally:
+        await _drained(settings.drain_s)
+        _opened.clear()
+        await context.close_connections()
+
+
+async def _drained(within_s: float) -> None:
+    if _open:
+        await asyncio.wait(set(_open), timeout=within_s)
+
+
+def is_missing_table(failure: OperationalError) -> bool:
+    """Tell whether a statement failed because the schema is not there yet."""
+    return "no such table" in str(failure) or "does not exist" in str(failure)

@@ -1,0 +1,263 @@
+-- Every trigger and every index of the bank on PostgreSQL. Statements are parted by a line `--`.
+-- Lines that begin with `-- ` are remarks. Off before an upgrade, on after it (app/upgrade.py).
+-- == foundation ==
+CREATE UNIQUE INDEX IF NOT EXISTS audit_entry_id ON audit_entry (id)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS event_dedupe ON customer_event (customer_id, dedupe_key)
+WHERE dedupe_key IS NOT NULL
+--
+CREATE INDEX IF NOT EXISTS event_day ON customer_event (day)
+--
+CREATE INDEX IF NOT EXISTS event_work_due ON event_work (consumer, due_at)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS event_work_once ON event_work (consumer, customer_id, seq)
+--
+CREATE OR REPLACE FUNCTION sixpence_refuse() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'integrity_constraint_violation'; END $body$
+--
+DROP TRIGGER IF EXISTS audit_append_only ON audit_entry
+--
+CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit_entry
+FOR EACH ROW EXECUTE FUNCTION sixpence_refuse('audit_append_only')
+--
+DROP TRIGGER IF EXISTS audit_append_only_truncate ON audit_entry
+--
+CREATE TRIGGER audit_append_only_truncate BEFORE TRUNCATE ON audit_entry
+FOR EACH STATEMENT EXECUTE FUNCTION sixpence_refuse('audit_append_only')
+--
+DROP TRIGGER IF EXISTS audit_head_forward ON audit_head
+--
+CREATE TRIGGER audit_head_forward BEFORE UPDATE ON audit_head
+FOR EACH ROW WHEN (NEW.seq < OLD.seq OR NEW.chain <> OLD.chain)
+EXECUTE FUNCTION sixpence_refuse('audit_head_forward')
+--
+DROP TRIGGER IF EXISTS audit_head_stays ON audit_head
+--
+CREATE TRIGGER audit_head_stays BEFORE DELETE ON audit_head
+FOR EACH ROW EXECUTE FUNCTION sixpence_refuse('audit_head_forward')
+--
+DROP TRIGGER IF EXISTS event_append_only ON customer_event
+--
+CREATE TRIGGER event_append_only BEFORE UPDATE ON customer_event
+FOR EACH ROW EXECUTE FUNCTION sixpence_refuse('event_append_only')
+--
+CREATE OR REPLACE FUNCTION sixpence_event_kept() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM event_floor WHERE OLD.day < event_floor.day) THEN
+    RAISE EXCEPTION 'event_append_only' USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN OLD;
+END $body$
+--
+DROP TRIGGER IF EXISTS event_append_only_delete ON customer_event
+--
+CREATE TRIGGER event_append_only_delete BEFORE DELETE ON customer_event
+FOR EACH ROW EXECUTE FUNCTION sixpence_event_kept()
+--
+DROP TRIGGER IF EXISTS event_floor_rises ON event_floor
+--
+CREATE TRIGGER event_floor_rises BEFORE UPDATE ON event_floor
+FOR EACH ROW WHEN (NEW.day < OLD.day)
+EXECUTE FUNCTION sixpence_refuse('event_floor_rises')
+--
+DROP TRIGGER IF EXISTS stream_head_forward ON stream_head
+--
+CREATE TRIGGER stream_head_forward BEFORE UPDATE ON stream_head
+FOR EACH ROW WHEN (NEW.epoch = OLD.epoch AND NEW.seq < OLD.seq)
+EXECUTE FUNCTION sixpence_refuse('stream_head_forward')
+--
+-- == ledger ==
+CREATE UNIQUE INDEX IF NOT EXISTS ledger_code_once ON ledger_account (code)
+WHERE code IS NOT NULL
+--
+CREATE INDEX IF NOT EXISTS ledger_owner ON ledger_account (owner_id)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS posting_version_once
+ON ledger_posting (account_id, version, phase)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS journal_op_once ON ledger_journal (op_id)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS journal_reversed_once ON ledger_journal (reverses_id)
+WHERE reverses_id IS NOT NULL
+--
+CREATE UNIQUE INDEX IF NOT EXISTS hold_resolved_once ON ledger_journal (hold_id)
+WHERE kind IN ('CAPTURE', 'RELEASE')
+--
+CREATE INDEX IF NOT EXISTS hold_open ON ledger_hold (account_id) WHERE state = 'OPEN'
+--
+CREATE INDEX IF NOT EXISTS journal_at ON ledger_journal (at)
+--
+CREATE INDEX IF NOT EXISTS line_newest ON ledger_line (account_id, created_at DESC, id DESC)
+--
+CREATE INDEX IF NOT EXISTS line_payment ON ledger_line (payment_ref)
+--
+CREATE INDEX IF NOT EXISTS line_journal ON ledger_line (journal_id)
+--
+DROP TRIGGER IF EXISTS posting_append_only ON ledger_posting
+--
+CREATE TRIGGER posting_append_only BEFORE UPDATE ON ledger_posting
+FOR EACH ROW EXECUTE FUNCTION sixpence_refuse('posting_append_only')
+--
+DROP TRIGGER IF EXISTS posting_append_only_delete ON ledger_posting
+--
+CREATE TRIGGER posting_append_only_delete BEFORE DELETE ON ledger_posting
+FOR EACH ROW EXECUTE FUNCTION sixpence_refuse('posting_append_only')
+--
+DROP TRIGGER IF EXISTS posting_append_only_truncate ON ledger_posting
+--
+CREATE TRIGGER posting_append_only_truncate BEFORE TRUNCATE ON ledger_posting
+FOR EACH STATEMENT EXECUTE FUNCTION sixpence_refuse('posting_append_only')
+--
+DROP TRIGGER IF EXISTS journal_append_only ON ledger_journal
+--
+CREATE TRIGGER journal_append_only BEFORE UPDATE ON ledger_journal
+FOR EACH ROW EXECUTE FUNCTION sixpence_refuse('journal_append_only')
+--
+DROP TRIGGER IF EXISTS journal_append_only_delete ON ledger_journal
+--
+CREATE TRIGGER journal_append_only_delete BEFORE DELETE ON ledger_journal
+FOR EACH ROW EXECUTE FUNCTION sixpence_refuse('journal_append_only')
+--
+DROP TRIGGER IF EXISTS journal_append_only_truncate ON ledger_journal
+--
+CREATE TRIGGER journal_append_only_truncate BEFORE TRUNCATE ON ledger_journal
+FOR EACH STATEMENT EXECUTE FUNCTION sixpence_refuse('journal_append_only')
+--
+CREATE OR REPLACE FUNCTION sixpence_posting_unsealed() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+  IF EXISTS (SELECT 1 FROM ledger_journal WHERE id = NEW.journal_id) THEN
+    RAISE EXCEPTION 'posting_before_seal' USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $body$
+--
+DROP TRIGGER IF EXISTS posting_before_seal ON ledger_posting
+--
+CREATE TRIGGER posting_before_seal BEFORE INSERT ON ledger_posting
+FOR EACH ROW EXECUTE FUNCTION sixpence_posting_unsealed()
+--
+CREATE OR REPLACE FUNCTION sixpence_journal_seal() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+  IF NOT EXISTS (
+    SELECT 1 FROM ledger_posting p JOIN ledger_account a ON a.id = p.account_id
+    WHERE p.journal_id = NEW.id GROUP BY p.journal_id
+    HAVING count(*) >= 2 AND count(DISTINCT a.currency) = 1 AND sum(p.amount) = 0
+      AND sum(CASE WHEN p.phase = 'COMMITTED' THEN p.amount ELSE 0 END) = 0
+  ) THEN
+    RAISE EXCEPTION 'journal_seal' USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $body$
+--
+DROP TRIGGER IF EXISTS journal_seal ON ledger_journal
+--
+CREATE TRIGGER journal_seal BEFORE INSERT ON ledger_journal
+FOR EACH ROW EXECUTE FUNCTION sixpence_journal_seal()
+--
+DROP TRIGGER IF EXISTS line_moves ON ledger_line
+--
+CREATE TRIGGER line_moves BEFORE UPDATE ON ledger_line
+FOR EACH ROW WHEN (NOT (
+  NEW.id = OLD.id AND NEW.account_id = OLD.account_id AND NEW.op_id = OLD.op_id
+  AND NEW.direction = OLD.direction AND NEW.created_at = OLD.created_at
+  AND (
+    (OLD.status = 'PENDING' AND NEW.status = 'BOOKED' AND NEW.amount <= OLD.amount)
+    OR (OLD.status = 'PENDING' AND NEW.status = 'DECLINED' AND NEW.amount = OLD.amount)
+    OR (OLD.status = 'BOOKED' AND NEW.status = 'REVERSED' AND NEW.amount = OLD.amount)
+  )
+))
+EXECUTE FUNCTION sixpence_refuse('line_moves')
+--
+DROP TRIGGER IF EXISTS line_stays ON ledger_line
+--
+CREATE TRIGGER line_stays BEFORE DELETE ON ledger_line
+FOR EACH ROW EXECUTE FUNCTION sixpence_refuse('line_stays')
+--
+DROP TRIGGER IF EXISTS line_stays_truncate ON ledger_line
+--
+CREATE TRIGGER line_stays_truncate BEFORE TRUNCATE ON ledger_line
+FOR EACH STATEMENT EXECUTE FUNCTION sixpence_refuse('line_stays')
+--
+-- == accounts ==
+CREATE UNIQUE INDEX IF NOT EXISTS account_core_once ON account (core, core_ref)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS account_number_once ON account (key_id, number_lookup)
+--
+CREATE INDEX IF NOT EXISTS account_customer ON account (customer_id)
+--
+-- == auth ==
+-- == payments ==
+CREATE INDEX IF NOT EXISTS payment_by_customer ON payment (customer_id, created_at DESC, id DESC)
+--
+CREATE INDEX IF NOT EXISTS payment_open ON payment (lease_until, not_before)
+WHERE state NOT IN ('SETTLED', 'DECLINED', 'FAILED', 'REVERSED', 'CANCELLED', 'EXPIRED')
+--
+CREATE INDEX IF NOT EXISTS payment_by_payee ON payment (payee_key, customer_id)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS payment_op_attempt ON payment_op (payment_id, kind, attempt)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS payment_op_once ON payment_op (payment_id, kind)
+WHERE outcome <> 'REJECTED'
+--
+CREATE INDEX IF NOT EXISTS payment_op_unsure ON payment_op (next_ask_at)
+WHERE outcome IN ('PENDING', 'UNKNOWN')
+--
+CREATE UNIQUE INDEX IF NOT EXISTS beneficiary_address ON beneficiary (customer_id, address_hash)
+WHERE deleted_at IS NULL
+--
+DROP TRIGGER IF EXISTS payment_payload_fixed ON payment
+--
+CREATE TRIGGER payment_payload_fixed BEFORE UPDATE ON payment
+FOR EACH ROW WHEN (NEW.id <> OLD.id
+  OR NEW.customer_id <> OLD.customer_id
+  OR NEW.from_account_id <> OLD.from_account_id
+  OR NEW.rail <> OLD.rail
+  OR NEW.dest_kind <> OLD.dest_kind
+  OR NEW.dest_json <> OLD.dest_json
+  OR NEW.payee_key <> OLD.payee_key
+  OR NEW.amount <> OLD.amount
+  OR NEW.currency <> OLD.currency
+  OR NEW.fee <> OLD.fee
+  OR NEW.created_at <> OLD.created_at
+  OR NEW.reference IS DISTINCT FROM OLD.reference
+  OR NEW.note IS DISTINCT FROM OLD.note
+  OR NEW.idempotency_key IS DISTINCT FROM OLD.idempotency_key
+  OR NEW.quote_json IS DISTINCT FROM OLD.quote_json
+  OR NEW.schedule_id IS DISTINCT FROM OLD.schedule_id
+  OR (OLD.state NOT IN ('HELD_FOR_REVIEW', 'AWAITING_AUTHORISATION') AND (
+    NEW.payload_hash IS DISTINCT FROM OLD.payload_hash
+    OR NEW.challenge_id IS DISTINCT FROM OLD.challenge_id
+    OR NEW.device_id IS DISTINCT FROM OLD.device_id)))
+EXECUTE FUNCTION sixpence_refuse('payment_payload_fixed')
+--
+DROP TRIGGER IF EXISTS payment_stays ON payment
+--
+CREATE TRIGGER payment_stays BEFORE DELETE ON payment
+FOR EACH ROW
+EXECUTE FUNCTION sixpence_refuse('payment_payload_fixed')
+--
+DROP TRIGGER IF EXISTS payment_stays_truncate ON payment
+--
+CREATE TRIGGER payment_stays_truncate BEFORE TRUNCATE ON payment
+FOR EACH STATEMENT
+EXECUTE FUNCTION sixpence_refuse('payment_payload_fixed')
+--
+DROP TRIGGER IF EXISTS payment_end_is_final ON payment
+--
+CREATE TRIGGER payment_end_is_final BEFORE UPDATE ON payment
+FOR EACH ROW WHEN (OLD.state IN ('SETTLED', 'DECLINED', 'FAILED', 'REVERSED', 'CANCELLED', 'EXPIRED')
+  AND NEW.state <> OLD.state AND NOT (OLD.state = 'SETTLED' AND NEW.state = 'REVERSED'))
+EXECUTE FUNCTION sixpence_refuse('payment_end_is_final')
+--
+DROP TRIGGER IF EXISTS payment_step_append_only ON payment_step
+--
+CREATE TRIGGER payment_step_append_only BEFORE UPDATE OR DELETE ON payment_step
+FOR EACH ROW
+EXECUTE FUNCTION sixpence_refuse('payment_step_append_only')
+--
+DROP TRIGGER IF EXISTS payment_step_append_only_truncate ON payment_step
+--
+CREATE TRIGGER payment_step_append_only_truncate BEFORE TRUNCATE ON payment_step
+FOR EACH STATEMENT
+EXECUTE FUNCTION sixpence_refuse('payment_step_append_only')
+--

@@ -1,0 +1,215 @@
+-- Every trigger and every index of the bank on SQLite. Statements are parted by a line `--`.
+-- Lines that begin with `-- ` are remarks. Off before an upgrade, on after it (app/upgrade.py).
+-- == foundation ==
+CREATE UNIQUE INDEX IF NOT EXISTS audit_entry_id ON audit_entry (id)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS event_dedupe ON customer_event (customer_id, dedupe_key)
+WHERE dedupe_key IS NOT NULL
+--
+CREATE INDEX IF NOT EXISTS event_day ON customer_event (day)
+--
+CREATE INDEX IF NOT EXISTS event_work_due ON event_work (consumer, due_at)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS event_work_once ON event_work (consumer, customer_id, seq)
+--
+DROP TRIGGER IF EXISTS audit_append_only
+--
+CREATE TRIGGER audit_append_only BEFORE UPDATE ON audit_entry
+BEGIN SELECT RAISE(ABORT, 'audit_append_only'); END
+--
+DROP TRIGGER IF EXISTS audit_append_only_delete
+--
+CREATE TRIGGER audit_append_only_delete BEFORE DELETE ON audit_entry
+BEGIN SELECT RAISE(ABORT, 'audit_append_only'); END
+--
+DROP TRIGGER IF EXISTS audit_head_forward
+--
+CREATE TRIGGER audit_head_forward BEFORE UPDATE ON audit_head
+WHEN NEW.seq < OLD.seq OR NEW.chain <> OLD.chain
+BEGIN SELECT RAISE(ABORT, 'audit_head_forward'); END
+--
+DROP TRIGGER IF EXISTS audit_head_stays
+--
+CREATE TRIGGER audit_head_stays BEFORE DELETE ON audit_head
+BEGIN SELECT RAISE(ABORT, 'audit_head_forward'); END
+--
+DROP TRIGGER IF EXISTS event_append_only
+--
+CREATE TRIGGER event_append_only BEFORE UPDATE ON customer_event
+BEGIN SELECT RAISE(ABORT, 'event_append_only'); END
+--
+DROP TRIGGER IF EXISTS event_append_only_delete
+--
+CREATE TRIGGER event_append_only_delete BEFORE DELETE ON customer_event
+WHEN NOT EXISTS (SELECT 1 FROM event_floor WHERE OLD.day < event_floor.day)
+BEGIN SELECT RAISE(ABORT, 'event_append_only'); END
+--
+DROP TRIGGER IF EXISTS event_floor_rises
+--
+CREATE TRIGGER event_floor_rises BEFORE UPDATE ON event_floor
+WHEN NEW.day < OLD.day
+BEGIN SELECT RAISE(ABORT, 'event_floor_rises'); END
+--
+DROP TRIGGER IF EXISTS stream_head_forward
+--
+CREATE TRIGGER stream_head_forward BEFORE UPDATE ON stream_head
+WHEN NEW.epoch = OLD.epoch AND NEW.seq < OLD.seq
+BEGIN SELECT RAISE(ABORT, 'stream_head_forward'); END
+--
+-- == ledger ==
+CREATE UNIQUE INDEX IF NOT EXISTS ledger_code_once ON ledger_account (code)
+WHERE code IS NOT NULL
+--
+CREATE INDEX IF NOT EXISTS ledger_owner ON ledger_account (owner_id)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS posting_version_once
+ON ledger_posting (account_id, version, phase)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS journal_op_once ON ledger_journal (op_id)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS journal_reversed_once ON ledger_journal (reverses_id)
+WHERE reverses_id IS NOT NULL
+--
+CREATE UNIQUE INDEX IF NOT EXISTS hold_resolved_once ON ledger_journal (hold_id)
+WHERE kind IN ('CAPTURE', 'RELEASE')
+--
+CREATE INDEX IF NOT EXISTS hold_open ON ledger_hold (account_id) WHERE state = 'OPEN'
+--
+CREATE INDEX IF NOT EXISTS journal_at ON ledger_journal (at)
+--
+CREATE INDEX IF NOT EXISTS line_newest ON ledger_line (account_id, created_at DESC, id DESC)
+--
+CREATE INDEX IF NOT EXISTS line_payment ON ledger_line (payment_ref)
+--
+CREATE INDEX IF NOT EXISTS line_journal ON ledger_line (journal_id)
+--
+DROP TRIGGER IF EXISTS posting_append_only
+--
+CREATE TRIGGER posting_append_only BEFORE UPDATE ON ledger_posting
+BEGIN SELECT RAISE(ABORT, 'posting_append_only'); END
+--
+DROP TRIGGER IF EXISTS posting_append_only_delete
+--
+CREATE TRIGGER posting_append_only_delete BEFORE DELETE ON ledger_posting
+BEGIN SELECT RAISE(ABORT, 'posting_append_only'); END
+--
+DROP TRIGGER IF EXISTS journal_append_only
+--
+CREATE TRIGGER journal_append_only BEFORE UPDATE ON ledger_journal
+BEGIN SELECT RAISE(ABORT, 'journal_append_only'); END
+--
+DROP TRIGGER IF EXISTS journal_append_only_delete
+--
+CREATE TRIGGER journal_append_only_delete BEFORE DELETE ON ledger_journal
+BEGIN SELECT RAISE(ABORT, 'journal_append_only'); END
+--
+DROP TRIGGER IF EXISTS posting_before_seal
+--
+CREATE TRIGGER posting_before_seal BEFORE INSERT ON ledger_posting
+WHEN EXISTS (SELECT 1 FROM ledger_journal WHERE id = NEW.journal_id)
+BEGIN SELECT RAISE(ABORT, 'posting_before_seal'); END
+--
+DROP TRIGGER IF EXISTS journal_seal
+--
+CREATE TRIGGER journal_seal BEFORE INSERT ON ledger_journal
+WHEN NOT EXISTS (
+  SELECT 1 FROM ledger_posting p JOIN ledger_account a ON a.id = p.account_id
+  WHERE p.journal_id = NEW.id GROUP BY p.journal_id
+  HAVING count(*) >= 2 AND count(DISTINCT a.currency) = 1 AND sum(p.amount) = 0
+    AND sum(CASE WHEN p.phase = 'COMMITTED' THEN p.amount ELSE 0 END) = 0
+)
+BEGIN SELECT RAISE(ABORT, 'journal_seal'); END
+--
+DROP TRIGGER IF EXISTS line_moves
+--
+CREATE TRIGGER line_moves BEFORE UPDATE ON ledger_line
+WHEN NOT (
+  NEW.id = OLD.id AND NEW.account_id = OLD.account_id AND NEW.op_id = OLD.op_id
+  AND NEW.direction = OLD.direction AND NEW.created_at = OLD.created_at
+  AND (
+    (OLD.status = 'PENDING' AND NEW.status = 'BOOKED' AND NEW.amount <= OLD.amount)
+    OR (OLD.status = 'PENDING' AND NEW.status = 'DECLINED' AND NEW.amount = OLD.amount)
+    OR (OLD.status = 'BOOKED' AND NEW.status = 'REVERSED' AND NEW.amount = OLD.amount)
+  )
+)
+BEGIN SELECT RAISE(ABORT, 'line_moves'); END
+--
+DROP TRIGGER IF EXISTS line_stays
+--
+CREATE TRIGGER line_stays BEFORE DELETE ON ledger_line
+BEGIN SELECT RAISE(ABORT, 'line_stays'); END
+--
+-- == accounts ==
+CREATE UNIQUE INDEX IF NOT EXISTS account_core_once ON account (core, core_ref)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS account_number_once ON account (key_id, number_lookup)
+--
+CREATE INDEX IF NOT EXISTS account_customer ON account (customer_id)
+--
+-- == auth ==
+-- == payments ==
+CREATE INDEX IF NOT EXISTS payment_by_customer ON payment (customer_id, created_at DESC, id DESC)
+--
+CREATE INDEX IF NOT EXISTS payment_open ON payment (lease_until, not_before)
+WHERE state NOT IN ('SETTLED', 'DECLINED', 'FAILED', 'REVERSED', 'CANCELLED', 'EXPIRED')
+--
+CREATE INDEX IF NOT EXISTS payment_by_payee ON payment (payee_key, customer_id)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS payment_op_attempt ON payment_op (payment_id, kind, attempt)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS payment_op_once ON payment_op (payment_id, kind)
+WHERE outcome <> 'REJECTED'
+--
+CREATE INDEX IF NOT EXISTS payment_op_unsure ON payment_op (next_ask_at)
+WHERE outcome IN ('PENDING', 'UNKNOWN')
+--
+CREATE UNIQUE INDEX IF NOT EXISTS beneficiary_address ON beneficiary (customer_id, address_hash)
+WHERE deleted_at IS NULL
+--
+DROP TRIGGER IF EXISTS payment_payload_fixed
+--
+CREATE TRIGGER payment_payload_fixed BEFORE UPDATE ON payment
+WHEN NEW.id <> OLD.id
+  OR NEW.customer_id <> OLD.customer_id
+  OR NEW.from_account_id <> OLD.from_account_id
+  OR NEW.rail <> OLD.rail
+  OR NEW.dest_kind <> OLD.dest_kind
+  OR NEW.dest_json <> OLD.dest_json
+  OR NEW.payee_key <> OLD.payee_key
+  OR NEW.amount <> OLD.amount
+  OR NEW.currency <> OLD.currency
+  OR NEW.fee <> OLD.fee
+  OR NEW.created_at <> OLD.created_at
+  OR NEW.reference IS NOT OLD.reference
+  OR NEW.note IS NOT OLD.note
+  OR NEW.idempotency_key IS NOT OLD.idempotency_key
+  OR NEW.quote_json IS NOT OLD.quote_json
+  OR NEW.schedule_id IS NOT OLD.schedule_id
+  OR (OLD.state NOT IN ('HELD_FOR_REVIEW', 'AWAITING_AUTHORISATION') AND (
+    NEW.payload_hash IS NOT OLD.payload_hash
+    OR NEW.challenge_id IS NOT OLD.challenge_id
+    OR NEW.device_id IS NOT OLD.device_id))
+BEGIN SELECT RAISE(ABORT, 'payment_payload_fixed'); END
+--
+DROP TRIGGER IF EXISTS payment_stays
+--
+CREATE TRIGGER payment_stays BEFORE DELETE ON payment
+BEGIN SELECT RAISE(ABORT, 'payment_payload_fixed'); END
+--
+DROP TRIGGER IF EXISTS payment_end_is_final
+--
+CREATE TRIGGER payment_end_is_final BEFORE UPDATE ON payment
+WHEN OLD.state IN ('SETTLED', 'DECLINED', 'FAILED', 'REVERSED', 'CANCELLED', 'EXPIRED')
+  AND NEW.state <> OLD.state AND NOT (OLD.state = 'SETTLED' AND NEW.state = 'REVERSED')
+BEGIN SELECT RAISE(ABORT, 'payment_end_is_final'); END
+--
+DROP TRIGGER IF EXISTS payment_step_append_only
+--
+CREATE TRIGGER payment_step_append_only BEFORE UPDATE ON payment_step
+BEGIN SELECT RAISE(ABORT, 'payment_step_append_only'); END
+--
+DROP TRIGGER IF EXISTS payment_step_append_only_delete
+--
+CREATE TRIGGER payment_step_append_only_delete BEFORE DELETE ON payment_step
+BEGIN SELECT RAISE(ABORT, 'payment_step_append_only'); END
+--

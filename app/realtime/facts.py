@@ -1,0 +1,383 @@
+"""What happened: frozen facts with the display snapshot of the moment.
+
+A fact is written in the transaction that made it true and read back for ever, so its
+fields only grow. Ids are in their outside form, amounts are whole minor units. Secrets
+and full account numbers never enter a fact.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from functools import cache
+from types import NoneType
+from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
+
+import orjson
+from typing_extensions import override
+
+from app.ids import CustomerId
+
+
+class Category(StrEnum):
+    """What an event is about."""
+
+    MONEY_IN = "MONEY_IN"
+    MONEY_OUT = "MONEY_OUT"
+    LOW_BALANCE = "LOW_BALANCE"
+    SECURITY = "SECURITY"
+    SERVICE = "SERVICE"
+    MESSAGE = "MESSAGE"
+    LOGIN_APPROVAL = "LOGIN_APPROVAL"
+
+
+# ------------------------------------------------------------------ snapshots
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountShot:
+    """An account as a list shows it."""
+
+    id: str
+    kind: str
+    name: str
+    nickname: str | None = None
+    masked_number: str
+    currency: str
+    status: str
+    can_debit: bool = True
+    can_credit: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceShot:
+    """Absolute figures in minor units; `version` grows with every change."""
+
+    available: int
+    booked: int
+    held: int
+    currency: str
+    as_of: datetime
+    version: int
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CounterpartyShot:
+    """The other side as it was when it happened."""
+
+    name: str
+    masked_account: str | None = None
+    bank_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionShot:
+    """One row of an account; `amount` is positive, `direction` gives the sign."""
+
+    id: str
+    account: AccountShot
+    status: str
+    kind: str
+    direction: str
+    amount: int
+    currency: str
+    running_balance: int | None = None
+    created_at: datetime
+    booked_at: datetime | None = None
+    value_date: date | None = None
+    counterparty: CounterpartyShot | None = None
+    narration: str | None = None
+    rail: str = "INTERNAL"
+    reference: str | None = None
+    payment_id: str | None = None
+    decline_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentShot:
+    """One payment in its public status."""
+
+    id: str
+    idempotency_key: str | None = None
+    status: str
+    reason: str | None = None
+    status_message: str | None = None
+    from_account: AccountShot
+    payee: CounterpartyShot
+    amount: int
+    fee: int
+    currency: str
+    rail: str
+    reference: str | None = None
+    note: str | None = None
+    created_at: datetime
+    settled_at: datetime | None = None
+    expected_by: datetime | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepShot:
+    """One line of a payment's timeline."""
+
+    at: datetime
+    status: str
+    source: str
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceShot:
+    """One bound phone."""
+
+    id: str
+    name: str
+    platform: str
+    model: str | None = None
+    app_version: str | None = None
+    state: str
+    attestation: str
+    bound_at: datetime
+    last_seen_at: datetime | None = None
+    cooling_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeneficiaryShot:
+    """One saved payee, its address masked."""
+
+    id: str
+    nickname: str
+    name: str
+    masked_account: str | None = None
+    bank_code: str | None = None
+    bank_name: str | None = None
+    cooling_until: datetime | None = None
+    favourite: bool = False
+    last_paid_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditShot:
+    """One entry of the security log as the customer sees it."""
+
+    id: str
+    at: datetime
+    actor: str
+    action: str
+    object: str | None = None
+    outcome: str
+
+
+# ------------------------------------------------------------------ facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Something that happened to one customer.
+
+    `dedupe_key` makes sources that deliver twice exactly-once.
+    """
+
+    customer: CustomerId
+    occurred_at: datetime
+    dedupe_key: str | None = None
+
+    consumers: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def category(self) -> Category | None:
+        """What it is about; None for what no preference speaks of."""
+        return None
+
+    @property
+    def subject(self) -> str | None:
+        """Outside id of the object, for look-ups."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceChanged(Fact):
+    """New absolute figures of one account."""
+
+    account: AccountShot
+    balance: BalanceShot
+
+    @property
+    @override
+    def subject(self) -> str:
+        """The account."""
+        return self.account.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionPosted(Fact):
+    """A new row on one account."""
+
+    transaction: TransactionShot
+
+    @property
+    @override
+    def category(self) -> Category:
+        """Money in or out."""
+        came_in = self.transaction.direction == "IN"
+        return Category.MONEY_IN if came_in else Category.MONEY_OUT
+
+    @property
+    @override
+    def subject(self) -> str:
+        """The row."""
+        return self.transaction.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionUpdated(Fact):
+    """A row turned booked, declined or reversed."""
+
+    transaction: TransactionShot
+
+    @property
+    @override
+    def subject(self) -> str:
+        """The row."""
+        return self.transaction.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentChanged(Fact):
+    """A payment moved to another status."""
+
+    payment: PaymentShot
+    step: StepShot
+
+    @property
+    @override
+    def category(self) -> Category:
+        """Money out."""
+        return Category.MONEY_OUT
+
+    @property
+    @override
+    def subject(self) -> str:
+        """The payment."""
+        return self.payment.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeneficiaryChanged(Fact):
+    """A payee was saved, changed, or deleted (then `beneficiary` is None)."""
+
+    beneficiary: BeneficiaryShot | None
+    beneficiary_id: str
+
+    @property
+    @override
+    def subject(self) -> str:
+        """The payee."""
+        return self.beneficiary_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceChanged(Fact):
+    """A phone was bound or changed its state."""
+
+    device: DeviceShot
+
+    @property
+    @override
+    def category(self) -> Category:
+        """Security."""
+        return Category.SECURITY
+
+    @property
+    @override
+    def subject(self) -> str:
+        """The phone."""
+        return self.device.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityEvent(Fact):
+    """Something the customer must see at once; cannot be muted."""
+
+    entry: AuditShot
+    title: str
+    action_url: str | None = None
+
+    @property
+    @override
+    def category(self) -> Category:
+        """Security."""
+        return Category.SECURITY
+
+    @property
+    @override
+    def subject(self) -> str:
+        """The audit entry."""
+        return self.entry.id
+
+
+FACTS: dict[str, type[Fact]] = {
+    kind.__name__: kind
+    for kind in (
+        BalanceChanged,
+        TransactionPosted,
+        TransactionUpdated,
+        PaymentChanged,
+        BeneficiaryChanged,
+        DeviceChanged,
+        SecurityEvent,
+    )
+}
+_ENVELOPE = frozenset(("customer", "occurred_at", "dedupe_key"))
+
+
+def encode(fact: Fact) -> str:
+    """Write a fact's own fields as JSON text; the envelope is in columns."""
+    own = {
+        part.name: getattr(fact, part.name)
+        for part in fields(fact)
+        if part.name not in _ENVELOPE
+    }
+    return orjson.dumps(own, option=orjson.OPT_UTC_Z).decode()
+
+
+def decode(kind: str, text: str, customer: CustomerId, occurred_at: datetime) -> Fact:
+    """Read a fact back. Fields it did not have yet take their defaults.
+
+    Raises:
+        KeyError: an unknown kind; an older process never reads a newer log.
+    """
+    found: Fact = _built(
+        FACTS[kind],
+        orjson.loads(text) | {"customer": customer, "occurred_at": occurred_at},
+    )
+    return found
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    return {part.name: hints[part.name] for part in fields(kind)}
+
+
+def _built(kind: type, raw: Mapping[str, Any]) -> Any:  # noqa: ANN401  -- any dataclass
+    known = _hints(kind)
+    return kind(
+        **{name: _value(known[name], raw[name]) for name in known if name in raw}
+    )
+
+
+def _value(hint: Any, raw: Any) -> Any:  # noqa: ANN401  -- a typed walk over plain JSON
+    if get_origin(hint) in {Union, type(int | None)}:
+        if raw is None:
+            return None
+        hint = next(part for part in get_args(hint) if part is not NoneType)
+    if is_dataclass(hint) and isinstance(hint, type) and isinstance(raw, dict):
+        return _built(hint, raw)
+    if hint is datetime and isinstance(raw, str):
+        return datetime.fromisoformat(raw)
+    if hint is date and isinstance(raw, str):
+        return date.fromisoformat(raw)
+    return raw

@@ -1,0 +1,123 @@
+import asyncio
+import gc
+
+import pytest
+
+from app import database
+from app.database import Tx
+from app.errors import NotFound
+from app.settings import Settings
+
+
+async def _keys() -> list[str]:
+    rows = await database.read("SELECT name FROM proof_watermark ORDER BY name")
+    return [row.get("name", str) for row in rows]
+
+
+async def _mark(tx: Tx, name: str, settings: Settings | None = None) -> None:
+    del settings
+    await tx.rows(
+        "INSERT INTO proof_watermark (name, mark, at) VALUES ($1, $2, $2) "
+        "RETURNING name",
+        name,
+        "2026-11-21 00:00:00+00:00",
+    )
+
+
+async def test_what_work_returns_is_committed(bank_database: Settings) -> None:
+    async def work(tx: Tx) -> str:
+        await _mark(tx, "kept")
+        return "done"
+
+    assert await database.transaction(work, name="test") == "done"
+
+    assert await _keys() == ["kept"]
+
+
+async def test_a_raised_refusal_rolls_back(bank_database: Settings) -> None:
+    async def work(tx: Tx) -> None:
+        await _mark(tx, "gone")
+        raise NotFound
+
+    with pytest.raises(NotFound):
+        await database.transaction(work, name="test")
+
+    assert await _keys() == []
+
+
+async def test_a_returned_refusal_is_committed_and_raised(
+    bank_database: Settings,
+) -> None:
+    async def work(tx: Tx) -> NotFound:
+        await _mark(tx, "remembered")
+        return NotFound()
+
+    with pytest.raises(NotFound):
+        await database.transaction(work, name="test")
+
+    assert await _keys() == ["remembered"]
+
+
+async def test_a_transaction_inside_a_transaction_is_refused(
+    bank_database: Settings,
+) -> None:
+    async def inner(tx: Tx) -> None:
+        await _mark(tx, "inner")
+
+    async def outer(tx: Tx) -> None:
+        await _mark(tx, "outer")
+        await database.transaction(inner, name="inner")
+
+    with pytest.raises(RuntimeError, match="inside a transaction"):
+        await database.transaction(outer, name="outer")
+
+    assert await _keys() == []
+
+
+async def test_400_cancelled_callers_leave_no_open_transaction(
+    bank_database: Settings,
+) -> None:
+    async def work(tx: Tx) -> None:
+        await _mark(tx, f"mark-{id(tx)}")
+        await asyncio.sleep(0)
+
+    async def caller() -> None:
+        await database.transaction(work, name="test")
+
+    for turn in range(400):
+        task = asyncio.ensure_future(caller())
+        for _ in range(turn % 7):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    async with asyncio.timeout(10):
+        while database.open_transactions():
+            await asyncio.sleep(0.01)
+    gc.collect()
+    assert await database.transaction(_alive, name="test") == 1
+
+
+async def _alive(tx: Tx) -> int:
+    row = await tx.one("SELECT 1 AS one")
+    assert row is not None
+    return row.get("one", int)
+
+
+async def test_hints_run_only_after_a_commit(bank_database: Settings) -> None:
+    told: list[str] = []
+
+    async def good(tx: Tx) -> None:
+        tx.after_commit(lambda: told.append("good"))
+        assert told == []
+
+    async def bad(tx: Tx) -> None:
+        tx.after_commit(lambda: told.append("bad"))
+        raise NotFound
+
+    await database.transaction(good, name="test")
+    with pytest.raises(NotFound):
+        await database.transaction(bad, name="test")
+
+    assert told == ["good"]
