@@ -1,0 +1,121 @@
+"""The outside world as one Starlette app: partners, control, and a page about it."""
+
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from sandbox.clock import WorldClock
+from sandbox.faults import FaultPlan
+from sandbox.inbox import Inboxes
+from sandbox.intake import Endpoint, Refused, json_object, refused
+from sandbox.line import Line
+from sandbox.sms import SmsGateway
+
+
+class _Path(NamedTuple):
+    """One line of the page at `/`, and the route behind it."""
+
+    method: str
+    path: str
+    endpoint: Endpoint
+    says: str
+
+
+def create_app(line: Line, clock_file: Path | None = None) -> Starlette:
+    """Build the outside world with nothing in it yet.
+
+    Args:
+        line: breaks connections; it is told its server afterwards.
+        clock_file: offset file of the bank's clock, None where time cannot be moved.
+    """
+    clock = WorldClock(clock_file)
+    inboxes = Inboxes(clock)
+    plan = FaultPlan(line)
+    line.at_close(inboxes.wake)
+    partners = _partners(plan, inboxes)
+    control = _control(plan, inboxes, clock)
+    page = _page([*partners, *control])
+
+    async def show_page(_request: Request) -> Response:
+        return page
+
+    front = _Path("GET", "/", show_page, "this page")
+    paths = [front, *partners, *control]
+    return Starlette(
+        routes=[Route(p.path, p.endpoint, methods=[p.method]) for p in paths],
+        exception_handlers={Refused: refused},
+        # A page of another site must not read the texts by naming itself 127.0.0.1.
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
+        ],
+    )
+
+
+def _partners(plan: FaultPlan, inboxes: Inboxes) -> list[_Path]:
+    send_sms = plan.around("/sms/messages", SmsGateway(inboxes).accept, _sms_number)
+    return [
+        _Path(
+            "POST",
+            "/sms/messages",
+            send_sms,
+            'SMS gateway: {"id": uuid, "to": "+91…", "text": …}, once per id',
+        ),
+    ]
+
+
+def _control(plan: FaultPlan, inboxes: Inboxes, clock: WorldClock) -> list[_Path]:
+    return [
+        _Path(
+            "GET",
+            "/phones/{address}/inbox",
+            inboxes.show,
+            "what arrived: ?after=N&wait=SECONDS, at most 25",
+        ),
+        _Path("GET", "/_faults", plan.show, "the fault plan"),
+        _Path(
+            "PUT",
+            "/_faults",
+            plan.put,
+            "set a fault: route, kind, and if wanted address, reply, rate, count, "
+            "latency_ms, seed",
+        ),
+        _Path("DELETE", "/_faults", plan.clear, "forget all faults"),
+        _Path("GET", "/_clock", clock.show, "seconds by which time is moved"),
+        _Path("PUT", "/_clock", clock.move, 'move time: {"offset_s": int}'),
+        _Path("GET", "/livez", _alive, "answers while the process lives"),
+    ]
+
+
+async def _alive(_request: Request) -> Response:
+    return PlainTextResponse("ok\n")
+
+
+async def _sms_number(request: Request) -> str | None:
+    """Give whom a text is for; a body nobody can read names nobody."""
+    try:
+        to = (await json_object(request)).get("to")
+    except Refused:
+        return None
+    return to if isinstance(to, str) else None
+
+
+def _page(paths: list[_Path]) -> Response:
+    rows = "".join(
+        f"<tr><td>{p.method}<td><code>{escape(p.path)}</code><td>{escape(p.says)}"
+        for p in paths
+    )
+    return HTMLResponse(
+        "<!doctype html><html lang=en><meta charset=utf-8><title>The outside world"
+        "</title><h1>The outside world</h1><p>The partners of a bank, played on this "
+        "machine: what the bank sends arrives in the inboxes below. Nothing leaves "
+        "the machine, and everything is forgotten at the end."
+        f"<table>{rows}</table></html>\n",
+        headers={"content-security-policy": "default-src 'none'"},
+    )
