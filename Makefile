@@ -1,0 +1,136 @@
+# Every command of Sixpence. `make` alone lists them; `make run` and `make test` are
+# the two that a newcomer needs. Written for GNU make 3.81 and a POSIX shell.
+
+UV := 0.13.9
+PY := .venv/bin/python
+WHAT ?= home
+
+.DEFAULT_GOAL := help
+.SILENT:
+.PHONY: help run phone test check chaos bench schema lock clean for-run for-test
+
+help:
+	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: for-run ## Start the bank and the outside world on this machine, with demo customers.
+	exec $(PY) -m app demo $(ARGS)
+
+phone: for-run ## Play three phones against the running bank; ARGS="watch" for any other command.
+	exec $(PY) -m mock_mobile_client $(or $(ARGS),demo)
+
+test: for-test ## Run the whole suite; ARGS="tests/ledger" for a part of it.
+	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap 'exit 130' INT TERM; \
+	XDG_RUNTIME_DIR=$$folder $(PY) $(COVERAGE) -m pytest -q -p tests.house.closing \
+	  -m "not chaos" $(ARGS)
+
+check: for-test ## Format, lint, types, layers, bench smoke, tests and coverage floors, as CI does.
+	$(check)
+
+chaos: for-test ## Run the full figures of the crash, concurrency and random suites.
+	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap 'exit 130' INT TERM; \
+	XDG_RUNTIME_DIR=$$folder $(PY) -m pytest -m chaos --hypothesis-profile=chaos \
+	  -p tests.house.closing $(ARGS)
+
+bench: for-test ## Measure on loopback and compare with the committed figures; WHAT=home.
+	exec $(PY) -m bench $(WHAT) $(ARGS)
+
+schema: for-run ## Reprint the generated files: the contract and the pages made from code.
+	exec $(PY) -m app schema $(ARGS)
+
+lock: for-test ## Rewrite both lock files and name what moved; ARGS=--upgrade for the newest.
+	$(call compile,requirements.lock,)
+	$(call compile,tests/requirements.lock,--group test)
+
+clean: ## Forget the demo bank: removes .sixpence/, never .venv/.
+	if [ -d .sixpence ]; then \
+	  size=$$(du -sh .sixpence | cut -f1) && rm -rf .sixpence && \
+	  echo "Removed .sixpence/ ($$size): the next make run starts a new bank."; \
+	else echo "Nothing to remove: there is no .sixpence/."; fi
+
+for-run: $(PY)
+	$(call install,requirements.lock,run.lock)
+
+for-test: $(PY)
+	$(call install,tests/requirements.lock,test.lock)
+
+# ------------------------------------------------------------------ how it is done
+
+# The first Python from 3.11 on. A half-made environment is taken away again, so that
+# the next try begins anew.
+$(PY):
+	for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+	  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	    && break; python=; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "Sixpence needs python3 3.11 or newer: Debian: apt install python3" \
+	    "python3-venv; Fedora: dnf install python3; macOS: brew install python." >&2; \
+	  exit 2; \
+	fi; \
+	$$python -m venv .venv >/dev/null 2>&1 || { \
+	  rm -rf .venv; \
+	  echo "python3 cannot make a virtual environment: Debian: apt install" \
+	    "python3-venv; Fedora: dnf install python3; macOS: brew install python." >&2; \
+	  exit 2; \
+	}
+
+# $(1) lock file, $(2) its stamp in .venv: a copy of the lock that was installed last,
+# so only a changed lock installs again. Both installers only add or replace what the
+# lock names; neither takes away what the other lock brought.
+define install
+cmp -s $(1) .venv/$(2) || { \
+  echo "Installing $(1) into .venv/ (only when it changed) ..."; \
+  log=$$(mktemp) && trap 'rm -f "$$log"' EXIT && trap 'exit 130' INT TERM; \
+  pip="$(PY) -m pip --disable-pip-version-check --no-input"; \
+  { { .venv/bin/uv --version 2>/dev/null | grep -Eq "^uv $(UV)( |$$$$)" \
+      || $$pip install --only-binary :all: uv==$(UV); } \
+    && .venv/bin/uv pip install --python $(PY) --require-hashes -r $(1); \
+  } >"$$log" 2>&1 || { \
+    echo "uv $(UV) could not do it; pip installs the same lock, which takes longer."; \
+    $$pip install --require-hashes -r $(1) >"$$log" 2>&1; \
+  } || { \
+    cat "$$log" >&2; \
+    echo "$(1) could not be installed; pip's reasons stand above." >&2; \
+    exit 2; \
+  }; \
+  cp $(1) .venv/$(2); \
+}
+endef
+
+# $(1) lock file, $(2) what it holds beside the project's own dependencies
+define compile
+old=$$(mktemp) && trap 'rm -f "$$old" "$$old.new"' EXIT && grep '==' $(1) >"$$old"; \
+.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-header --no-annotate $(2) $(ARGS) pyproject.toml -o $(1) >/dev/null \
+&& grep '==' $(1) >"$$old.new"; \
+if diff "$$old" "$$old.new" >/dev/null; then echo "$(1): nothing moved"; \
+else echo "$(1):"; diff "$$old" "$$old.new" | sed -n 's/ [;\\].*//; s/^[<>]/  &/p'; fi
+endef
+
+# Each gate prints one line with its time; a failing one shows its output whole, and
+# the others still run, so that one look names everything.
+define check
+folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap 'exit 130' INT TERM; \
+log=$$folder/log; COVERAGE_FILE=$$folder/coverage; export COVERAGE_FILE; failed=; \
+gate() { \
+  name=$$1; shift; printf '%-7s' "$$name"; began=$$(date +%s); \
+  if "$$@" >"$$log" 2>&1; then verdict=ok; else verdict=FAILED; fi; \
+  printf '%-7s %4d s\n' "$$verdict" $$(($$(date +%s) - began)); \
+  [ "$$verdict" = ok ] || { failed="$$failed $$name"; cat "$$log"; }; \
+}; \
+floors() { \
+  $(PY) -m coverage combine --quiet && \
+  $(PY) -m coverage json --quiet --fail-under=0 -o "$$folder/coverage.json" && \
+  $(PY) -m tests.house.floors "$$folder/coverage.json"; \
+}; \
+gate format .venv/bin/ruff format --check .; \
+gate lint .venv/bin/ruff check .; \
+gate types .venv/bin/mypy; \
+gate layers .venv/bin/lint-imports; \
+gate bench $(PY) -m bench --smoke; \
+gate tests $(MAKE) --no-print-directory test COVERAGE="-m coverage run" ARGS=; \
+closing=$$(grep -E '^[0-9]+ (passed|failed)' "$$log" | tail -n 2); \
+gate floors floors; \
+echo "$$closing"; \
+[ -z "$$failed" ] || { echo "Not in order:$$failed."; exit 1; }
+endef
