@@ -1,0 +1,264 @@
+"""`python -m mock_mobile_client`: arguments only; the phone is imported when it acts.
+
+Exit codes: 0 done, 1 refused or failed check, 2 usage or set-up, 3 unreachable.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mock_mobile_client.errors import (
+    BadEntry,
+    NotReady,
+    PhoneError,
+    ProofFailed,
+    Unreachable,
+)
+
+if TYPE_CHECKING:
+    from mock_mobile_client.commands import Commands
+
+USAGE, UNREACHABLE, REFUSED = 2, 3, 1
+INTERRUPTED = 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help, in half the time
+    pretty_exceptions_enable=False,  # its frames would show keys and PINs
+    help="A phone of a Sixpence customer: it knows the bank only through the wire.",
+)
+beneficiary = typer.Typer(no_args_is_help=True, help="Saved payees.")
+app.add_typer(beneficiary, name="beneficiary")
+
+As = Annotated[str, typer.Option("--as", help="Which phone acts.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The global options."""
+
+    url: str
+    sandbox: str
+    phones: Path
+    pin: str | None
+
+
+@app.callback()
+def read_options(
+    ctx: typer.Context,
+    url: Annotated[
+        str, typer.Option(help="The bank's public address.")
+    ] = "http://localhost:8000",
+    sandbox: Annotated[
+        str, typer.Option(help="Where SMS arrive.")
+    ] = "http://127.0.0.1:8001",
+    phones: Annotated[Path, typer.Option(help="Where the phones lie.")] = Path(
+        ".sixpence/phones"
+    ),
+    pin: Annotated[str | None, typer.Option(help="The mPIN that is typed.")] = None,
+) -> None:
+    """Remember the options that every command has."""
+    ctx.obj = Given(url, sandbox, phones, pin)
+
+
+@app.command()
+def demo(
+    ctx: typer.Context,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Play two phones through the whole bank; as often as you like."""
+    _run(_commands(ctx).demo(as_json=as_json))
+
+
+@app.command()
+def enrol(
+    ctx: typer.Context,
+    customer: Annotated[str, typer.Argument(help="asha or ben")],
+    phone: Annotated[str | None, typer.Option("--as", help="Asha-1, Asha-2 …")] = None,
+    code: Annotated[str | None, typer.Option(help="Activation code.")] = None,
+) -> None:
+    """Bind a phone by activation code and SMS, and set its mPIN."""
+    _run(_commands(ctx).enrol(phone or customer, code))
+
+
+@app.command()
+def login(
+    ctx: typer.Context,
+    phone: As = "Asha-1",
+    factor: Annotated[str, typer.Option("--with", help="mpin")] = "mpin",
+) -> None:
+    """Sign in."""
+    if factor.casefold() != "mpin":
+        raise typer.BadParameter("this build signs in with mpin", param_hint="--with")
+    _run(_commands(ctx).login(phone))
+
+
+@app.command()
+def logout(ctx: typer.Context, phone: As = "Asha-1") -> None:
+    """Sign out; the phone stays bound."""
+    _run(_commands(ctx).logout(phone))
+
+
+@app.command()
+def accounts(ctx: typer.Context, phone: As = "Asha-1") -> None:
+    """Show accounts: available, booked, held."""
+    _run(_commands(ctx).accounts(phone))
+
+
+@app.command()
+def statement(
+    ctx: typer.Context,
+    account: Annotated[str, typer.Argument(help="Name of the account.")] = "Everyday",
+    last: Annotated[int, typer.Option(min=1, max=100, help="How many rows.")] = 10,
+    phone: As = "Asha-1",
+) -> None:
+    """Show the newest rows of an account."""
+    _run(_commands(ctx).statement(phone, account, last))
+
+
+@app.command()
+def pay(
+    ctx: typer.Context,
+    payee: Annotated[str, typer.Argument(help="Saved payee or own account.")],
+    amount: Annotated[tuple[str, str], typer.Argument(metavar="250.00 INR")],
+    source: Annotated[str | None, typer.Option("--from", help="Own account.")] = None,
+    key: Annotated[str | None, typer.Option(help="Idempotency key to repeat.")] = None,
+    phone: As = "Asha-1",
+) -> None:
+    """Pay, approving with the mPIN."""
+    _run(_commands(ctx).pay(phone, payee, " ".join(amount), source, key))
+
+
+@app.command()
+def watch(
+    ctx: typer.Context,
+    after: Annotated[str | None, typer.Option(help="Cursor to resume from.")] = None,
+    for_s: Annotated[
+        float | None, typer.Option("--for", help="Seconds; else until Ctrl-C.")
+    ] = None,
+    phone: As = "Asha-1",
+) -> None:
+    """Print the live stream."""
+    _run(_commands(ctx).watch(phone, after, for_s))
+
+
+@app.command()
+def query(
+    ctx: typer.Context,
+    document: Annotated[str, typer.Argument(help="GraphQL, a file, or - for stdin.")],
+    variables: Annotated[str, typer.Option(help="JSON object.")] = "{}",
+    level: Annotated[str, typer.Option(help="login, device, anonymous")] = "login",
+    phone: As = "Asha-1",
+) -> None:
+    """Send any document; the phone signs it."""
+    _run(_queried(_commands(ctx), phone, (document, variables, level)))
+
+
+@beneficiary.command("add")
+def add_payee(
+    ctx: typer.Context,
+    nickname: Annotated[str, typer.Argument(help="How the list shows the payee.")],
+    name: Annotated[str, typer.Argument(help="Name of the account's holder.")],
+    number: Annotated[str, typer.Argument(help="Account number at this bank.")],
+    phone: As = "Asha-1",
+) -> None:
+    """Save a payee of this bank, approved by step-up."""
+    _run(_commands(ctx).save_payee(phone, nickname, name, number))
+
+
+@app.command()
+def proof(
+    ctx: typer.Context, number: Annotated[int, typer.Argument(help="1 or 2")]
+) -> None:
+    """Run one of the proofs of acceptance.md against this server."""
+    _run(_commands(ctx).proof(number))
+
+
+@app.command()
+def doctor(ctx: typer.Context) -> None:
+    """Check clock, addresses, socket and documents, with hints."""
+    _run(_commands(ctx).doctor())
+
+
+def _commands(ctx: typer.Context) -> "Commands":
+    """Import the phone itself, now that something is to be done."""
+    from mock_mobile_client.commands import (  # noqa: PLC0415  -- --help stays quick
+        Commands,
+    )
+    from mock_mobile_client.screen import (  # noqa: PLC0415  -- --help stays quick
+        standard,
+    )
+
+    given: Given = ctx.obj
+    url, sandbox = given.url.rstrip("/"), given.sandbox.rstrip("/")
+    return Commands(url, sandbox, given.phones, given.pin, standard())
+
+
+async def _queried(
+    commands: "Commands", phone: str, asked: tuple[str, str, str]
+) -> int:
+    """Read document, variables and level of `query` before anything is sent."""
+    from mock_mobile_client.handset import (  # noqa: PLC0415  -- --help stays quick
+        Level,
+    )
+
+    document, variables, level = asked
+    if level.upper() not in Level.__members__:
+        raise BadEntry("--level is login, device or anonymous")
+    try:
+        values = json.loads(variables)
+    except ValueError as error:
+        raise BadEntry(f"--variables is not JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise BadEntry("--variables is not a JSON object")
+    text = _text(document)
+    return await commands.query(phone, text, values, Level[level.upper()])
+
+
+def _text(document: str) -> str:
+    """The document itself, or what a file or stdin holds."""
+    if document == "-":
+        return sys.stdin.read()
+    if "{" in document:
+        return document
+    try:
+        return Path(document).read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadEntry(f"{document} is neither GraphQL nor a file") from error
+
+
+def _run(work: Coroutine[Any, Any, int]) -> None:
+    """Run a command; say in one sentence what went wrong, and exit by the rule."""
+    try:
+        code = asyncio.run(work)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except Unreachable as error:
+        code = _said("unreachable", error, UNREACHABLE)
+    except (BadEntry, NotReady) as error:
+        code = _said("not possible", error, USAGE)
+    except (PhoneError, ProofFailed) as error:
+        code = _said("refused", error, REFUSED)
+    raise typer.Exit(code)
+
+
+def _said(word: str, error: Exception, code: int) -> int:
+    """Print the sentence on stderr and hand the exit code on."""
+    from mock_mobile_client.commands import (  # noqa: PLC0415  -- --help stays quick
+        sentence,
+    )
+
+    typer.echo(f"{word}  {sentence(error)}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,258 @@
+"""What each command does; `__main__` only reads the arguments."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from mock_mobile_client.doctor import Doctor
+from mock_mobile_client.errors import BadEntry, Unreachable
+from mock_mobile_client.handset import Level, Setting
+from mock_mobile_client.journeys import StepReport, everyday, play
+from mock_mobile_client.money import money
+from mock_mobile_client.phone import Phone
+from mock_mobile_client.pin import ITERATIONS_MIN
+from mock_mobile_client.proofs import PROOFS
+from mock_mobile_client.screen import Screen
+from mock_mobile_client.store import FileStore
+from mock_mobile_client.values import AccountValue, JsonObject
+
+DONE, REFUSED, UNREACHABLE = 0, 1, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """The commands of one call, with its global options.
+
+    Attributes:
+        url: The bank's public address.
+        sandbox: Where SMS arrive.
+        folder: Where the phones lie.
+        pin: What the person types; None for the demo's own.
+        screen: Where to print.
+    """
+
+    url: str
+    sandbox: str
+    folder: Path
+    pin: str | None
+    screen: Screen
+
+    async def demo(self, *, as_json: bool) -> int:
+        """Play the numbered scenario."""
+        began = time.perf_counter()
+        tell = (lambda _: None) if as_json else self._show_step
+        asha, ben = self._phone("Asha-1"), self._phone("Ben-1")
+        reports = await play(asha, ben, tell)
+        took_s = round(time.perf_counter() - began, 1)
+        passed = sum(report.error is None for report in reports)
+        whole = passed == len(reports)
+        if as_json:
+            steps = [_step_json(report) for report in reports]
+            summary = {"steps": steps, "passed": passed, "seconds": took_s}
+            self.screen.json({**summary, "ok": whole})
+        elif whole:
+            self.screen.line(f"{passed} passed in {took_s} s")
+        else:
+            self.screen.line(f"{passed} passed, 1 failed in {took_s} s")
+        if whole:
+            return DONE
+        return UNREACHABLE if isinstance(reports[-1].error, Unreachable) else REFUSED
+
+    async def enrol(self, name: str, code: str | None) -> int:
+        """Bind a phone and set its mPIN."""
+        async with self._phone(name) as phone:
+            device = await phone.enrol(code, self.pin)
+            rows = [
+                ("phone", phone.name),
+                ("device", phone.handset.device_id),
+                ("key", phone.handset.key.jkt),
+                ("binding", "already bound" if device is None else device.state.value),
+                ("waiting", "-" if device is None else device.cooling_until or "over"),
+            ]
+            self.screen.table(rows, "<<")
+        return DONE
+
+    async def login(self, name: str) -> int:
+        """Sign in with the mPIN."""
+        async with self._phone(name) as phone:
+            tokens = await phone.login(pin=self.pin)
+            rows = [
+                ("phone", phone.name),
+                ("level", "LOGIN"),
+                ("factors", "device key, MPIN"),
+                ("access until", tokens.expires_at),
+                ("idle until", tokens.idle_expires_at),
+                ("session until", tokens.session_expires_at),
+            ]
+            self.screen.table(rows, "<<")
+        return DONE
+
+    async def logout(self, name: str) -> int:
+        """Sign out."""
+        async with self._phone(name) as phone:
+            await phone.logout()
+            self.screen.line(f"{phone.name} signed out; it stays bound")
+        return DONE
+
+    async def accounts(self, name: str) -> int:
+        """Show all accounts and their figures."""
+        async with self._phone(name) as phone:
+            home = await phone.home()
+            head = ("account", "number", "available", "booked", "held", "as of")
+            rows = [_account_row(account) for account in home.accounts]
+            self.screen.table([head, *rows], "<<>>><")
+        return DONE
+
+    async def statement(self, name: str, account: str, last: int) -> int:
+        """Show the newest rows of one account."""
+        async with self._phone(name) as phone:
+            known = await phone.account(account)
+            page = await phone.statement(known.id, last)
+            head = ("when", "with", "status", "amount", "balance")
+            rows = []
+            for row in page.transactions:
+                sign = "-" if row.direction == "OUT" else "+"
+                balance = row.running_balance
+                after = "" if balance is None else balance.formatted
+                amount = sign + row.amount.formatted
+                when = row.created_at[:19].replace("T", " ")
+                rows.append((when, row.counterparty[:24], row.status, amount, after))
+            self.screen.table([head, *rows], "<<<>>")
+        return DONE
+
+    async def pay(
+        self, name: str, payee: str, amount: str, source: str | None, key: str | None
+    ) -> int:
+        """Pay, show the states as they come, then the receipt."""
+        async with self._phone(name) as phone:
+            order = await phone.order(payee, money(amount), source, key)
+            payment = await phone.payments.create(order)
+            again = "  already done (replayed)" if payment.replayed else ""
+            self.screen.line(f"{payment.status:<24} {payment.id}{again}")
+            if payment.status == "AWAITING_AUTHORISATION":
+                text = f"{payment.amount.formatted} to {payment.payee_name}"
+                self.screen.line(f"  sign: {text}, device key and mPIN")
+                payment = await phone.payments.approve(order, payment)
+                self.screen.line(f"{payment.status:<24} approved")
+            payment = await phone.payments.final(payment)
+            reason = payment.status_message or payment.reason or ""
+            self.screen.line(f"{payment.status:<24} {reason}".rstrip())
+            left = (await phone.account(order.source.name)).balance
+            if left is not None:
+                text = f"{order.source.name} {left.available.formatted}"
+                self.screen.line(f"{'balance':<24} {text}")
+        return DONE if payment.status == "SETTLED" else REFUSED
+
+    async def save_payee(
+        self, name: str, nickname: str, payee: str, number: str
+    ) -> int:
+        """Save a payee by step-up."""
+        async with self._phone(name) as phone:
+            saved = await phone.save_payee(nickname, payee, number)
+            self.screen.line(f"saved {saved.nickname}: {saved.name}, {saved.id}")
+        return DONE
+
+    async def watch(self, name: str, after: str | None, for_s: float | None) -> int:
+        """Print the live stream until it ends, or for some seconds."""
+
+        def show(line: str) -> None:
+            self.screen.line(f"{time.strftime('%H:%M:%S')} {line}")
+
+        async with self._phone(name) as phone:
+            await everyday(phone)  # a stored session that ended is renewed here
+            async with phone.live(after, listener=show) as live:
+                if for_s is not None:
+                    await asyncio.sleep(for_s)
+                    return DONE
+                closed = await live.until_closed(timeout_s=float("inf"))
+        self.screen.failed(str(closed))
+        return REFUSED
+
+    async def query(
+        self, name: str, text: str, variables: JsonObject, level: Level
+    ) -> int:
+        """Send any document, signed, and print what comes back."""
+        async with self._phone(name) as phone:
+            if level is Level.LOGIN and phone.handset.state.token is None:
+                await phone.login(pin=self.pin)
+            reply = await phone.ask(text, variables, level)
+        answer: JsonObject = {"data": reply.data}
+        if reply.errors:
+            answer["errors"] = list(reply.errors)
+        self.screen.json(answer)
+        return REFUSED if reply.errors else DONE
+
+    async def proof(self, number: int) -> int:
+        """Run one of the proofs of acceptance.md."""
+        if number not in PROOFS:
+            known = ", ".join(str(one) for one in PROOFS)
+            raise BadEntry(f"this build has the proofs {known}")
+        setting = Setting(store=FileStore(self.folder), iterations=ITERATIONS_MIN)
+        await PROOFS[number](self.url, self.sandbox, setting, self.screen.passed)
+        self.screen.line(f"proof {number} holds")
+        return DONE
+
+    async def doctor(self) -> int:
+        """Check a deployment."""
+        findings = await Doctor(self.url, self.sandbox).examine()
+        for finding in findings:
+            text = f"{finding.name:<24} {finding.seen}"
+            if finding.good:
+                self.screen.passed(text)
+            else:
+                self.screen.failed(f"{text}\n    fix: {finding.fix}")
+        return DONE if all(finding.good for finding in findings) else REFUSED
+
+    def _phone(self, name: str) -> Phone:
+        """A phone from the store; demo phones mask with few rounds, to be quick."""
+        setting = Setting(store=FileStore(self.folder), iterations=ITERATIONS_MIN)
+        phone = Phone(name, self.url, self.sandbox, setting)
+        if self.pin is not None:
+            phone.session.pin = self.pin
+        return phone
+
+    def _show_step(self, report: StepReport) -> None:
+        text = f"{report.number:>2} {report.title:<51} {report.took_ms:>5} ms"
+        if report.error is None:
+            self.screen.passed(text)
+            self.screen.line(f"     {report.note}")
+        else:
+            self.screen.failed(f"{text}\n     {sentence(report.error)}")
+
+
+def sentence(error: Exception) -> str:
+    """One line about what went wrong, with the request id where there is one."""
+    request_id = getattr(error, "request_id", None)
+    code = getattr(error, "code", None)
+    left = getattr(error, "attempts_left", None)
+    parts = [f"{code}: {error.message}" if hasattr(error, "message") else str(error)]
+    if left is not None:
+        parts.append(f"{left} attempts left on this phone")
+    if request_id is not None:
+        parts.append(f"request {request_id}")
+        parts.append(f"docs/errors.md#{str(code).lower()}")
+    return "  ".join(parts)
+
+
+def _account_row(account: AccountValue) -> tuple[str, ...]:
+    """One account as a row; the mark `stale` when the core did not answer."""
+    balance = account.balance
+    if balance is None:
+        return (account.name, account.masked_number, "-", "-", "-", "never")
+    as_of = balance.as_of[11:19] + (" stale" if balance.stale else "")
+    figures = (balance.available, balance.booked, balance.held)
+    texts = tuple(figure.formatted for figure in figures)
+    return (account.name, account.masked_number, *texts, as_of)
+
+
+def _step_json(report: StepReport) -> JsonObject:
+    """A step for scripts."""
+    error = None if report.error is None else sentence(report.error)
+    return {
+        "number": report.number,
+        "title": report.title,
+        "ms": report.took_ms,
+        "note": report.note,
+        "error": error,
+    }

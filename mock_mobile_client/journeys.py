@@ -1,0 +1,280 @@
+"""The numbered scenario of `demo`: two customers, two phones, thirteen steps.
+
+One run spends at most 100.00 INR, and the last steps bring everything back, so it works
+any number of times on one database.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TypeVar
+
+from mock_mobile_client.enums import PaymentStatus
+from mock_mobile_client.errors import (
+    NotReady,
+    PhoneError,
+    ProofFailed,
+    Refused,
+    expect,
+)
+from mock_mobile_client.live import Live
+from mock_mobile_client.money import MoneyValue, money
+from mock_mobile_client.phone import EVERYDAY, Phone, introduce
+from mock_mobile_client.values import BalanceValue, HomeValue
+
+SAVINGS = "Savings"
+PAID, LOST, MOVED = money("25.00 INR"), money("10.00 INR"), money("5.00 INR")
+ENDED_SESSION = 4401
+WRONG_PIN = "508143"
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Stage:
+    """What the scenario carries from step to step."""
+
+    asha: Phone
+    ben: Phone
+    open_streams: AsyncExitStack
+    asha_at_first: HomeValue | None = None
+    asha_live: Live | None = None
+    ben_live: Live | None = None
+    asha_before: BalanceValue | None = None
+    ben_before: BalanceValue | None = None
+
+    @property
+    def streams(self) -> tuple[Live, Live]:
+        """Both live streams, Asha's first."""
+        return present(self.asha_live), present(self.ben_live)
+
+
+def present(value: T | None) -> T:
+    """What an earlier step left."""
+    if value is None:
+        raise NotReady("an earlier step of the scenario is missing")
+    return value
+
+
+async def everyday(phone: Phone) -> BalanceValue:
+    """Fresh figures of the account everybody has."""
+    return present((await phone.account(EVERYDAY)).balance)
+
+
+async def enrol(stage: Stage) -> str:
+    """Step 1: activation code, SMS, device key."""
+    told = []
+    for phone in (stage.asha, stage.ben):
+        device = await phone.bind()
+        jkt = phone.handset.key.jkt[:8]
+        state = "already bound" if device is None else f"bound, {device.state}"
+        told.append(f"{phone.name} {state} (key {jkt}…)")
+    return ", ".join(told)
+
+
+async def set_mpin(stage: Stage) -> str:
+    """Step 2: the PIN stays on the phone, a secret goes to the bank once."""
+    fresh = [await phone.set_mpin() for phone in (stage.asha, stage.ben)]
+    return ", ".join("set" if one else "already set" for one in fresh)
+
+
+async def login(stage: Stage) -> str:
+    """Step 3: device key and mPIN over one challenge."""
+    tokens = [await phone.login() for phone in (stage.asha, stage.ben)]
+    return f"access until {tokens[0].expires_at[11:19]} UTC"
+
+
+async def home(stage: Stage) -> str:
+    """Step 4: everything a home screen shows, from one query."""
+    stage.asha_at_first = await stage.asha.home()
+    shown = [
+        f"{one.name} {one.balance.available.formatted}"
+        for one in stage.asha_at_first.accounts
+        if one.balance is not None
+    ]
+    return f"{stage.asha_at_first.display_name}: {', '.join(shown)}"
+
+
+async def watch(stage: Stage) -> str:
+    """Step 5: `events` and `balanceChanged` on one socket per phone."""
+    position = present(stage.asha_at_first).stream_position
+    opened = stage.open_streams
+    stage.asha_live = await opened.enter_async_context(stage.asha.live(after=position))
+    stage.ben_live = await opened.enter_async_context(stage.ben.live())
+    numbers = [live.picture.sequence for live in stage.streams]
+    return f"Asha-1 at event {numbers[0]}, Ben-1 at event {numbers[1]}"
+
+
+async def befriend(stage: Stage) -> str:
+    """Step 6: a payee, approved by step-up; Ben reads his number to Asha."""
+    payee, fresh = await introduce(stage.asha, stage.ben)
+    state = "saved" if fresh else "already saved"
+    return f"{payee.nickname} {payee.masked_account or ''} {state}"
+
+
+async def pay(stage: Stage) -> str:
+    """Step 7: the mPIN approves amount and payee as the payload names them."""
+    stage.asha_before = await everyday(stage.asha)
+    stage.ben_before = await everyday(stage.ben)
+    paid = await stage.asha.pay(stage.ben.owner.name, PAID)
+    expect("status of the payment", PaymentStatus.SETTLED, paid.status)
+    return f"{paid.amount.formatted} to {paid.payee_name}, {paid.status}"
+
+
+async def see_it(stage: Stage) -> str:
+    """Step 8: nobody asks, both phones show it; a fresh query says the same."""
+    asha = await _moved(stage.asha, stage.asha_before, PAID.times(-1))
+    ben = await _moved(stage.ben, stage.ben_before, PAID)
+    for phone, live, fresh in zip(
+        (stage.asha, stage.ben), stage.streams, (asha, ben), strict=True
+    ):
+        await live.until_shown((await phone.account(EVERYDAY)).id, fresh)
+    return f"Asha-1 {asha.available.formatted}, Ben-1 {ben.available.formatted}"
+
+
+async def lose_replies(stage: Stage) -> str:
+    """Step 9: two answers are lost, the same variables are sent again: one debit."""
+    payments = stage.asha.payments
+    before = await everyday(stage.asha)
+    order = await stage.asha.order(stage.ben.owner.name, LOST)
+    lost = await payments.create_losing_reply(order)
+    created = await payments.send_again(lost)
+    expect("replayed", expected=True, seen=created.replayed)
+    answer = await payments.approval(order, created)
+    lost = await payments.respond_losing_reply(order.key, answer)
+    paid = await payments.final(await payments.send_again(lost))
+    expect("payment", (created.id, PaymentStatus.SETTLED), (paid.id, paid.status))
+    await _moved(stage.asha, before, LOST.times(-1))
+    return "paymentCreate replayed, challengeRespond repeated, one debit"
+
+
+async def move_own(stage: Stage) -> str:
+    """Step 10: between own accounts, and back."""
+    before = await everyday(stage.asha)
+    for source, target in ((EVERYDAY, SAVINGS), (SAVINGS, EVERYDAY)):
+        moved = await stage.asha.pay(target, MOVED, source=source)
+        expect(f"{source} to {target}", PaymentStatus.SETTLED, moved.status)
+    await _moved(stage.asha, before, MOVED.times(0))
+    return f"{MOVED} to {SAVINGS} and back"
+
+
+async def mistype(stage: Stage) -> str:
+    """Step 11: a wrong PIN costs a try; the right one gives the tries back."""
+    live, _ = stage.streams
+    try:
+        await stage.asha.session.login(WRONG_PIN)
+    except Refused as refused:
+        expect("code of a wrong PIN", "INVALID_CREDENTIAL", refused.code)
+        left = refused.attempts_left
+    else:
+        raise ProofFailed("a wrong PIN", "a refusal", "a session")
+    connections = live.connections
+    await stage.asha.login(pin=stage.asha.owner.pin)
+    await live.until(lambda: live.connections > connections, "the stream to resume")
+    return f"{left} tries left, then signed in; the stream resumed by itself"
+
+
+async def pay_back(stage: Stage) -> str:
+    """Step 12: Ben returns everything, so both end as they began."""
+    await introduce(stage.ben, stage.asha)
+    back = await stage.ben.pay(stage.asha.owner.name, PAID.plus(LOST))
+    expect("status of Ben's payment", PaymentStatus.SETTLED, back.status)
+    first = present(stage.asha_at_first).accounts
+    last = (await stage.asha.home()).accounts
+    for was, now in zip(first, last, strict=True):
+        figures = present(was.balance).available, present(now.balance).available
+        expect(f"{was.name} after all", *figures)
+    live, _ = stage.streams
+    await live.until_shown(first[0].id, await everyday(stage.asha))
+    return f"{back.amount.formatted}, balances as at the start"
+
+
+async def sign_out(stage: Stage) -> str:
+    """Step 13: the session ends, its token and its socket with it."""
+    for phone, live in zip((stage.asha, stage.ben), stage.streams, strict=True):
+        token = phone.handset.token
+        await phone.logout()
+        closed = await live.until_closed()
+        expect(f"close code of {phone.name}", ENDED_SESSION, closed.code)
+        phone.handset.keep(token=token)
+        try:
+            await phone.handset.call("home", {})
+        except Refused as refused:
+            expect("code of an ended session", "UNAUTHENTICATED", refused.code)
+        else:
+            raise ProofFailed("a token after logout", "a refusal", "the home screen")
+        finally:
+            phone.handset.keep(token=None)
+    return "tokens refused, sockets closed 4401"
+
+
+Step = Callable[[Stage], Awaitable[str]]
+SCENARIO: tuple[tuple[str, Step], ...] = (
+    ("Asha-1 and Ben-1 enrol by activation code and SMS", enrol),
+    ("set an mPIN", set_mpin),
+    ("sign in with it", login),
+    ("home screen in one query", home),
+    ("open the live streams", watch),
+    ("Asha adds Ben as payee by step-up", befriend),
+    ("pays Ben, approves amount and payee", pay),
+    ("both balances moved on both phones, unasked", see_it),
+    ("loses two replies, sends the same again", lose_replies),
+    ("moves money between own accounts", move_own),
+    ("mistypes the mPIN", mistype),
+    ("Ben pays everything back", pay_back),
+    ("both sign out", sign_out),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """One step as it went; `error` is None when it passed."""
+
+    number: int
+    title: str
+    took_ms: int
+    note: str
+    error: Exception | None = None
+
+
+async def play(
+    asha: Phone, ben: Phone, tell: Callable[[StepReport], None]
+) -> list[StepReport]:
+    """Play the scenario; ends at the first step that fails, which is the last told.
+
+    Only what a phone or a proof raises on purpose counts as failed; anything else is
+    a mistake of this program and is raised.
+    """
+    reports = []
+    async with asha, ben, AsyncExitStack() as open_streams:
+        stage = Stage(asha, ben, open_streams)
+        for number, (title, step) in enumerate(SCENARIO, start=1):
+            report = await _timed(number, title, step, stage)
+            reports.append(report)
+            tell(report)
+            if report.error is not None:
+                break
+    return reports
+
+
+async def _timed(number: int, title: str, step: Step, stage: Stage) -> StepReport:
+    """Run one step and take its time."""
+    began = time.perf_counter()
+    note, error = "", None
+    try:
+        note = await step(stage)
+    except (PhoneError, ProofFailed) as failure:
+        error = failure
+    took_ms = round((time.perf_counter() - began) * 1000)
+    return StepReport(number, title, took_ms, note, error)
+
+
+async def _moved(
+    phone: Phone, before: BalanceValue | None, by: MoneyValue
+) -> BalanceValue:
+    """Fresh figures, which must differ from those before by exactly this much."""
+    was, fresh = present(before), await everyday(phone)
+    expected = was.available.plus(by)
+    expect(f"{phone.name}'s available balance", expected, fresh.available)
+    expect(f"{phone.name}'s held money", was.held, fresh.held)
+    return fresh

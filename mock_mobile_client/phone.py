@@ -1,0 +1,272 @@
+"""Phone: the importable face of the mock mobile client (experience.md §5.3).
+
+```python
+async with Phone("asha", url) as phone:
+    await phone.enrol(code="7Q2M-K9XT-4HWA", mpin="480257")
+    await phone.login(FactorKind.MPIN)
+    async with phone.live() as live:
+        paid = await phone.pay("ben", money("250.00 INR"))
+        shown = await live.balance("Everyday")
+```
+"""
+
+from collections.abc import Callable
+from typing import Self
+
+from mock_mobile_client import enrolment
+from mock_mobile_client.api import Reply, encode
+from mock_mobile_client.enums import FactorKind
+from mock_mobile_client.errors import BadEntry, NotSeen
+from mock_mobile_client.handset import Handset, Level, Setting
+from mock_mobile_client.live import Live
+from mock_mobile_client.money import MoneyValue
+from mock_mobile_client.notifications import Inbox
+from mock_mobile_client.payments import Order, Payments, new_key
+from mock_mobile_client.people import Person, person
+from mock_mobile_client.session import Session
+from mock_mobile_client.values import (
+    AccountValue,
+    BeneficiaryValue,
+    DeviceValue,
+    HomeValue,
+    JsonObject,
+    PaymentValue,
+    TokenValue,
+)
+
+URL = "http://localhost:8000"
+SANDBOX = "http://127.0.0.1:8001"
+EVERYDAY = "Everyday"
+
+
+class Phone:
+    """One phone of one demo customer; `asha` and `Asha-1` are the same phone.
+
+    Attributes:
+        name: As the customer calls the phone; its name in the store too.
+        owner: The person who holds it.
+        handset: State, key and line.
+        session: Sign-in and approvals.
+        payments: Create, approve, lose and repeat.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        url: str = URL,
+        sandbox: str = SANDBOX,
+        setting: Setting | None = None,
+    ) -> None:
+        self.owner: Person = person(name)
+        number = name.partition("-")[2] or "1"
+        self.name = f"{self.owner.name}-{number}"
+        self.sandbox = sandbox
+        self._switch_on(url, setting or Setting())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the program; the phone stays in its store."""
+        await self.handset.close()
+
+    async def restart(self) -> None:
+        """End the program and start it anew: only what is in the store is left."""
+        await self.close()
+        self._switch_on(self.handset.bank, self.handset.setting)
+
+    def _switch_on(self, url: str, setting: Setting) -> None:
+        """Start from the store."""
+        self.handset = Handset(self.name, url, setting)
+        self.session = Session(self.handset, self.owner.pin)
+        self.payments = Payments(self.session)
+
+    async def enrol(
+        self, code: str | None = None, mpin: str | None = None
+    ) -> DeviceValue | None:
+        """Bind this phone and set its mPIN; None where both stood already.
+
+        Raises:
+            Refused: a wrong code, or TOO_MANY_DEVICES.
+            BadEntry: a weak mPIN.
+        """
+        device = await self.bind(code)
+        await self.set_mpin(mpin)
+        return device
+
+    async def start(self) -> None:
+        """Come up as an app does: enrol if the bank forgot this phone, sign in."""
+        await self.enrol()
+        await self.login()
+
+    async def bind(self, code: str | None = None) -> DeviceValue | None:
+        """Bind this phone by activation code and SMS; None if it is bound already."""
+        if await enrolment.is_bound(self.handset):
+            return None
+        inbox = Inbox(self.sandbox, self.owner.phone)
+        code = code or self.owner.code
+        return await enrolment.bind(self.handset, self.owner, inbox, code)
+
+    async def set_mpin(self, pin: str | None = None) -> bool:
+        """Set the first mPIN; False if there is one already."""
+        if self.handset.state.blob is not None:
+            return False
+        chosen = pin or self.session.pin or self.owner.pin
+        await enrolment.set_mpin(self.handset, self.owner.platform, chosen)
+        self.session.pin = chosen
+        return True
+
+    async def login(
+        self, factor: FactorKind = FactorKind.MPIN, pin: str | None = None
+    ) -> TokenValue:
+        """Sign in; `pin` is what the person types this time."""
+        if factor is not FactorKind.MPIN:
+            raise BadEntry(f"this phone has no {factor}; sign in with MPIN")
+        return await self.session.login(pin)
+
+    async def logout(self) -> None:
+        """Sign out; the phone stays bound."""
+        await self.session.logout()
+
+    async def home(self) -> HomeValue:
+        """The home screen in one query."""
+        return HomeValue.read(await self.session.call("home", {}))
+
+    async def account(self, name: str) -> AccountValue:
+        """One own account by its name, any case.
+
+        Raises:
+            BadEntry: there is none.
+        """
+        accounts = (await self.home()).accounts
+        for one in accounts:
+            if one.name.casefold() == name.casefold():
+                return one
+        known = ", ".join(one.name for one in accounts)
+        raise BadEntry(f"no account is called {name!r}; there are {known}")
+
+    async def statement(self, account_id: str, last: int) -> AccountValue:
+        """One account with its newest rows."""
+        asked = {"id": account_id, "first": last}
+        answer = await self.session.call("statement", asked)
+        if not answer:
+            raise NotSeen(f"the bank knows no account {account_id}")
+        return AccountValue.read(answer)
+
+    async def account_number(self, name: str) -> str:
+        """The full number of an own account, to be given to a payer."""
+        answer = await self.session.call("account_numbers", {})
+        for row in answer["accounts"]:
+            if row["name"].casefold() == name.casefold() and row["number"]:
+                return str(row["number"])
+        raise BadEntry(f"the bank tells no number of an account {name!r}")
+
+    async def payee(self, nickname: str) -> BeneficiaryValue | None:
+        """A saved payee by nickname, any case."""
+        for one in (await self.home()).beneficiaries:
+            if one.nickname.casefold() == nickname.casefold():
+                return one
+        return None
+
+    async def save_payee(
+        self, nickname: str, name: str, account_number: str
+    ) -> BeneficiaryValue:
+        """Save a payee of this bank, approved by step-up with the mPIN."""
+        given: JsonObject = {
+            "idempotencyKey": new_key(),
+            "nickname": nickname,
+            "name": name,
+            "payee": {"account": {"accountNumber": account_number}},
+            "riskAcknowledged": False,
+        }
+        saved = await self.session.step_up(
+            "beneficiary_create", "beneficiaryCreate", given
+        )
+        return BeneficiaryValue.read(saved["beneficiary"])
+
+    async def order(
+        self,
+        payee: str,
+        amount: MoneyValue,
+        source: str | None = None,
+        key: str | None = None,
+    ) -> Order:
+        """Fill in the confirm screen: own account or saved payee, by name.
+
+        Without `source` the money leaves the first account.
+        """
+        home = await self.home()
+        own = {one.name.casefold(): one for one in home.accounts}
+        saved = {one.nickname.casefold(): one for one in home.beneficiaries}
+        from_account = own.get(source.casefold()) if source else home.accounts[0]
+        target = own.get(payee.casefold()) or saved.get(payee.casefold())
+        if from_account is None or target is None:
+            known = ", ".join([*own, *saved])
+            raise BadEntry(f"neither account nor payee; known are {known}")
+        exponent = amount.exponent
+        if from_account.balance is not None:
+            exponent = from_account.balance.available.exponent
+        return Order(from_account, target, amount.at(exponent), key or new_key())
+
+    async def pay(
+        self,
+        payee: str,
+        amount: MoneyValue,
+        approve: FactorKind = FactorKind.MPIN,
+        source: str | None = None,
+    ) -> PaymentValue:
+        """Pay and wait for the end; the person approves amount and payee."""
+        order = await self.order(payee, amount, source)
+        return await self.payments.settle(order, approve)
+
+    def live(
+        self,
+        after: str | None = None,
+        *,
+        resume: bool = True,
+        listener: Callable[[str], None] | None = None,
+    ) -> Live:
+        """The live stream, from `after` or from now on; open it with `async with`."""
+        return Live(self, after, resume=resume, listener=listener)
+
+    async def ask(self, text: str, variables: JsonObject, level: Level) -> Reply:
+        """Send any document, signed as the level says."""
+        body = encode(text, variables)
+        return await self.handset.api.send(body, self.handset.credentials(level))
+
+    @property
+    def socket_url(self) -> str:
+        """See `live.Line`."""
+        return self.handset.socket_url
+
+    def init_payload(self) -> JsonObject:
+        """See `live.Line`."""
+        return self.handset.init_payload()
+
+    def token_in_use(self) -> str:
+        """See `live.Line`."""
+        return self.handset.token
+
+    async def renew(self, used: str) -> None:
+        """See `live.Line`."""
+        await self.session.renew(used)
+
+    def applied(self, cursor: str) -> None:
+        """See `live.Line`: the cursor lies with the phone."""
+        self.handset.keep(cursor=cursor)
+
+
+async def introduce(payer: Phone, payee: Phone) -> tuple[BeneficiaryValue, bool]:
+    """Make one customer a saved payee of another; False if it was saved already.
+
+    The payee's own phone shows the account number; the payer types it.
+    """
+    known = await payer.payee(payee.owner.name)
+    if known is not None:
+        return known, False
+    number = await payee.account_number(EVERYDAY)
+    name = (await payee.home()).display_name
+    return await payer.save_payee(payee.owner.name, name, number), True

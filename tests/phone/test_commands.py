@@ -1,0 +1,161 @@
+"""The command line: what it prints, and how it exits."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from typer.testing import CliRunner, Result
+
+from mock_mobile_client.__main__ import app
+from tests.phone.conftest import Fake
+
+
+def invoke(arguments: list[str]) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+async def run(fake: Fake, folder: Path, *words: str) -> Result:
+    """Run one command as a program would, beside the fake bank's loop."""
+    options = ["--url", fake.url, "--sandbox", fake.url, "--phones", str(folder)]
+    arguments = [*options, *words]
+    return await asyncio.to_thread(invoke, arguments)
+
+
+async def test_the_demo_prints_its_steps_and_a_last_line(
+    fake: Fake, tmp_path: Path
+) -> None:
+    ran = await run(fake, tmp_path, "demo")
+
+    lines = ran.output.splitlines()
+    assert ran.exit_code == 0, ran.output
+    assert lines[-1].startswith("13 passed in ")
+    assert sum(line.startswith("✓") for line in lines) == 13
+    assert "\x1b" not in ran.output
+    assert max(map(len, lines)) <= 100
+
+
+async def test_a_failed_demo_exits_one_with_the_request_id(
+    fake: Fake, tmp_path: Path
+) -> None:
+    fake.bank.customers[0].code = "AAAA-AAAA-AAAA"
+
+    ran = await run(fake, tmp_path, "demo")
+
+    assert ran.exit_code == 1
+    assert "INVALID_CREDENTIAL" in ran.output
+    assert "request req-1" in ran.output
+
+
+async def test_the_demo_speaks_json_to_scripts(fake: Fake, tmp_path: Path) -> None:
+    ran = await run(fake, tmp_path, "demo", "--json")
+
+    told = json.loads(ran.output)
+    assert (told["ok"], told["passed"], len(told["steps"])) == (True, 13, 13)
+
+
+async def test_a_day_at_the_bank_by_hand(fake: Fake, tmp_path: Path) -> None:
+    asha = fake.bank.customers[0]
+    steps = [
+        ("enrol", "asha"),
+        ("login", "--with", "mpin"),
+        ("accounts",),
+        ("beneficiary", "add", "Ben", "Ben", "50100000002001"),
+        ("pay", "ben", "250.00", "INR"),
+        ("statement", "Everyday", "--last", "3"),
+        ("query", "query Home { me { displayName } }"),
+        ("watch", "--for", "0.2"),
+        ("logout",),
+    ]
+
+    printed = {}
+    for words in steps:
+        ran = await run(fake, tmp_path, *words)
+        assert ran.exit_code == 0, (words, ran.output)
+        printed[words[0]] = ran.output
+
+    figures = "Everyday ••••1001 48,250.00 INR 48,250.00 INR 0.00 INR"
+    assert figures in " ".join(printed["accounts"].split())
+    assert "SETTLED" in printed["pay"]
+    assert "Everyday 48,000.00 INR" in printed["pay"]
+    assert "-250.00 INR  48,000.00 INR" in printed["statement"]
+    assert json.loads(printed["query"]) == {"data": {"me": {"displayName": "Asha"}}}
+    assert "ready     seq 2" in printed["watch"]
+    assert asha.accounts[0].minor == 4_800_000
+
+
+async def test_the_same_key_again_is_replayed_and_moves_nothing(
+    fake: Fake, tmp_path: Path
+) -> None:
+    await run(fake, tmp_path, "enrol", "asha")
+    await run(fake, tmp_path, "login")
+    key = "3f0c2a52-7f7e-4c6b-9d5c-0c8f5b0f2c11"
+    words = ("pay", "savings", "5.00", "INR", "--key", key)
+    await run(fake, tmp_path, *words)
+
+    ran = await run(fake, tmp_path, *words)
+
+    assert ran.exit_code == 0
+    assert "already done (replayed)" in ran.output
+    assert fake.bank.customers[0].accounts[0].minor == 4_824_500
+
+
+async def test_a_refusal_exits_one_and_says_how_many_tries_are_left(
+    fake: Fake, tmp_path: Path
+) -> None:
+    await run(fake, tmp_path, "enrol", "asha")
+
+    ran = await run(fake, tmp_path, "--pin", "508143", "login")
+
+    assert ran.exit_code == 1
+    assert "INVALID_CREDENTIAL" in ran.output
+    assert "4 attempts left on this phone" in ran.output
+
+
+async def test_usage_exits_two(fake: Fake, tmp_path: Path) -> None:
+    for words in (
+        ("login",),
+        ("enrol", "eve"),
+        ("proof", "9"),
+        ("query", "no-such-file"),
+        ("query", "{ me { id } }", "--variables", "[]"),
+        ("login", "--with", "passkey"),
+        ("pay", "ben", "lots", "INR"),
+        ("fly",),
+    ):
+        ran = await run(fake, tmp_path, *words)
+        assert ran.exit_code == 2, (words, ran.output)
+
+
+async def test_proof_and_doctor_exit_zero_when_all_is_well(
+    fake: Fake, tmp_path: Path
+) -> None:
+    proof = await run(fake, tmp_path, "proof", "1")
+    doctor = await run(fake, tmp_path, "doctor")
+
+    assert (proof.exit_code, doctor.exit_code) == (0, 0), proof.output + doctor.output
+    assert proof.output.splitlines()[-1] == "proof 1 holds"
+
+
+async def test_a_bank_that_is_not_there_exits_three(tmp_path: Path) -> None:
+    options = ["--url", "http://127.0.0.1:1", "--phones", str(tmp_path)]
+
+    for word in ("doctor", "demo"):
+        arguments = [*options, "--sandbox", "http://127.0.0.1:1", word]
+        ran = await asyncio.to_thread(invoke, arguments)
+
+        assert ran.exit_code == 3, (word, ran.output)
+
+
+def test_help_answers_without_loading_the_phone() -> None:
+    program = [sys.executable, "-X", "importtime", "-m", "mock_mobile_client", "--help"]
+    began = time.perf_counter()
+
+    ran = subprocess.run(program, capture_output=True, text=True, check=True)
+
+    assert time.perf_counter() - began < 5  # generous: the promise is bench/cold_start
+    for heavy in ("httpx", "cryptography", "websockets", "rich.console", "app."):
+        assert f" {heavy}" not in ran.stderr
+    assert "demo" in ran.stdout
