@@ -77,6 +77,11 @@ class Settings(BaseSettings):
     trusted_proxies: int = Field(
         0, description="Hops of X-Forwarded-For that are ours and count.", ge=0
     )
+    bank_code: str = Field(
+        "SIXP0000001",
+        description="What payers need besides a number: our IFSC, BIC or sort code.",
+        max_length=16,
+    )
     business_tz: str = Field(
         "Asia/Kolkata", description="IANA zone in which bank days turn."
     )
@@ -85,6 +90,9 @@ class Settings(BaseSettings):
     )
     demo_customers: int = Field(
         3, description="Customers the demo seed makes.", ge=3, le=100_000
+    )
+    sandbox_port: int = Field(
+        8001, description="Port of the outside world in the demo.", ge=0, le=65535
     )
     min_app_version: str = Field(
         "0.0.0", description="Oldest app version that may sign in."
@@ -306,6 +314,11 @@ def load(**chosen: object) -> Settings:
     except ValidationError as wrong:
         raise Misconfigured(_sentence(wrong)) from None
     return found
+
+
+def offer(name: str, value: str) -> None:
+    """Give an adapter's setting a value unless the environment has one."""
+    os.environ.setdefault(PREFIX + name, value)
 
 
 def source_of(name: str) -> str:

@@ -1,0 +1,134 @@
+"""`python -m app COMMAND`: arguments only; every command's work is elsewhere."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app import settings as settings_module
+from app import telemetry
+from app.adapters import UnknownAdapter
+from app.errors import Outage, Refusal
+from app.settings import Misconfigured, Settings
+
+DONE, REFUSED, SET_UP = 0, 1, 2
+
+bank = typer.Typer(
+    help="Sixpence: the backend behind a bank's mobile app.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+customers = typer.Typer(help="The desk: customers, their codes, their locks.")
+audit = typer.Typer(help="The audit chain.")
+bank.add_typer(customers, name="customers", no_args_is_help=True)
+bank.add_typer(audit, name="audit", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="One line of JSON for scripts.")]
+By = Annotated[str, typer.Option("--by", help="Who does it; stands in the audit.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; stands in the audit.")]
+
+
+@bank.command()
+def demo(*, as_json: Json = False) -> None:
+    """Run everything on this machine: database, customers, outside world, server."""
+    from app import demo as laptop  # noqa: PLC0415  -- each command loads its own
+
+    _run(laptop.run(_settings(), as_json=as_json))
+
+
+@bank.command()
+def serve() -> None:
+    """Serve the phones; the schema must be at head."""
+    from app import main  # noqa: PLC0415  -- each command loads its own
+
+    _run(main.serve(_settings()))
+
+
+@bank.command()
+def worker() -> None:
+    """Do what no phone waits for: texts, payments under way, coherence."""
+    from app import worker as back_door  # noqa: PLC0415  -- each command loads its own
+
+    _run(back_door.main(_settings()))
+
+
+@bank.command()
+def migrate() -> None:
+    """Bring the schema to head, put the guards on and look at everything."""
+    from app import worker as back_door  # noqa: PLC0415  -- each command loads its own
+
+    _run(back_door.migrate(_settings()))
+
+
+@bank.command()
+def schema() -> None:
+    """Print the contract into app/schema/schema.graphql."""
+    from app.schema import root  # noqa: PLC0415  -- each command loads its own
+
+    file = Path(__file__).parent / "schema" / "schema.graphql"
+    fresh = root.sdl()
+    changed = not file.exists() or file.read_text() != fresh
+    file.write_text(fresh)
+    typer.echo("schema.graphql changed" if changed else "schema.graphql is fresh")
+
+
+@bank.command()
+def config() -> None:
+    """Show every setting, its value and its source; secrets as set or unset."""
+    found = _settings()
+    for name, field in type(found).model_fields.items():
+        value = getattr(found, name)
+        shown = ("set" if value else "unset") if name.endswith("_file") else value
+        source = settings_module.source_of(name)
+        typer.echo(f"{settings_module.PREFIX}{name.upper()}={shown}  ({source})")
+        typer.echo(f"    {field.description}")
+
+
+@bank.command()
+def unfreeze(by: By, reason: Reason) -> None:
+    """Allow postings again after a broken proof stopped them."""
+    from app import worker as back_door  # noqa: PLC0415  -- each command loads its own
+
+    _run(back_door.unfreeze(_settings(), by, reason))
+
+
+@audit.command()
+def verify() -> None:
+    """Walk every chain and name the first row that does not fit."""
+    from app import worker as back_door  # noqa: PLC0415  -- each command loads its own
+
+    _run(back_door.verify(_settings()))
+
+
+def _settings() -> Settings:
+    found = settings_module.load()
+    telemetry.configure(found.log_format, found.log_level)
+    return found
+
+
+def _run(work: Coroutine[Any, Any, int | None]) -> None:
+    raise typer.Exit(asyncio.run(work) or DONE)
+
+
+def main() -> None:
+    """Run one command; what fails is one sentence and an exit code."""
+    try:
+        bank()
+    except (Misconfigured, UnknownAdapter) as wrong:
+        sys.stderr.write(f"Sixpence cannot start: {wrong}\n")
+        sys.exit(SET_UP)
+    except Refusal as no:
+        sys.stderr.write(f"{no.code}: {no.message}\n")
+        sys.exit(REFUSED)
+    except Outage as unwell:
+        sys.stderr.write(f"Sixpence: {unwell.cause}; try again in a moment\n")
+        sys.exit(REFUSED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,343 @@
+"""Everything on one laptop: migrate, seed once, outside world, server, start table."""
+
+import asyncio
+import hashlib
+import json
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from uuid import UUID
+
+import typer
+
+from app import desk, main, upgrade, worker
+from app import settings as settings_module
+from app.accounts.accounts import Opening
+from app.auth.standing import NewCustomer, Staff
+from app.bank import Bank, Role, open_bank
+from app.ids import AccountId, CustomerId
+from app.integrations.core_banking import AccountKind, CanSeed
+from app.integrations.outcome import OpRef
+from app.money import Money
+from app.settings import Environment, Misconfigured, Settings
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_WORLD_WAIT_S = 15
+_STAFF = Staff(name="demo", reason="seed of the demonstration")
+_CODE_DAYS = 36_500  # the demo's codes work for ever
+_SHOWN = 10
+_THREE = (
+    (AccountKind.CURRENT, "Everyday"),
+    (AccountKind.SAVINGS, "Savings"),
+    (AccountKind.SAVINGS, "Travel"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pot:
+    """One account of a demo customer, with its opening money in minor units."""
+
+    kind: AccountKind
+    name: str
+    money: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One demo customer. The same in every seed.
+
+    `history` is in how many deposits the opening money came.
+    """
+
+    name: str
+    number: str
+    phone: str
+    code: str
+    pots: tuple[Pot, ...]
+    locale: str = "en-IN"
+    history: int = 1
+
+    @property
+    def first_name(self) -> str:
+        """How the start table calls them."""
+        return self.name.split()[0]
+
+
+_KNOWN = (
+    Person(
+        "Asha Rao",
+        "10000001",
+        "+9155500001",
+        "7Q2M-K9XT-4HWA",
+        (
+            Pot(AccountKind.CURRENT, "Everyday", Money(4825000, "INR")),
+            Pot(AccountKind.SAVINGS, "Savings", Money(12000000, "INR")),
+        ),
+    ),
+    Person(
+        "Ben Okafor",
+        "10000002",
+        "+9155500002",
+        "4K9T-2RWB-8EN1",
+        (Pot(AccountKind.CURRENT, "Everyday", Money(931050, "INR")),),
+    ),
+    Person(
+        "Clara Stein",
+        "10000003",
+        "+4455500003",
+        "2W6X-9CAR-5TJQ",
+        (
+            Pot(AccountKind.CURRENT, "Current", Money(214000, "GBP")),
+            Pot(AccountKind.CURRENT, "Euro", Money(81520, "EUR")),
+        ),
+        locale="en-GB",
+    ),
+)
+
+
+def people(count: int) -> list[Person]:
+    """Give the demo customers: the three by name, then numbered ones.
+
+    Args:
+        count: how many in all, at least three.
+    """
+    return [*_KNOWN, *(_numbered(number) for number in range(4, count + 1))]
+
+
+def _numbered(place: int) -> Person:
+    number = str(10_000_000 + place)
+    digest = hashlib.sha256(f"sixpence demo {number}".encode()).digest()
+    letters = "".join(_CROCKFORD[byte % 32] for byte in digest[:12])
+    code = "-".join(letters[start : start + 4] for start in (0, 4, 8))
+    pots = tuple(
+        Pot(kind, name, Money(1_000_000 * (turn + 1), "INR"))
+        for turn, (kind, name) in enumerate(_THREE)
+    )
+    phone = f"+91555{place:07d}"
+    return Person(f"Customer {place}", number, phone, code, pots, history=10)
+
+
+# ------------------------------------------------------------------ running
+
+
+async def run(settings: Settings, *, as_json: bool = False) -> int:
+    """Run the demo until INT or TERM; gives the exit code.
+
+    Raises:
+        Misconfigured: production, or a port is taken.
+    """
+    if settings.env is Environment.PRODUCTION:
+        raise Misconfigured("the demo does not run with SIXPENCE_ENV=production")
+    began = time.monotonic()
+    laptop = settings.model_copy(update={"activation_code_days": _CODE_DAYS})
+    door = main.listen(laptop)
+    await upgrade.migrate(laptop)
+    world = f"http://127.0.0.1:{laptop.sandbox_port}"
+    settings_module.offer("SMS_HTTP_BASE_URL", world)
+    table: list[Row] = []
+
+    def ready() -> None:
+        took_s = time.monotonic() - began
+        line = as_line(laptop, world, table) if as_json else None
+        typer.echo(line or as_page(laptop, world, table, took_s))
+        sys.stdout.flush()
+
+    async with _world(laptop):
+        opener = partial(_opened, laptop, table)
+        code = await main.serve(laptop, door=door, opener=opener, ready=ready)
+    if not as_json:
+        typer.echo("Sixpence is closed.")
+    return code
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, table: "list[Row]") -> AsyncIterator[Bank]:
+    """Open the bank in both roles, seed it, and do the worker's part beside it."""
+    async with open_bank(settings, frozenset(Role)) as bank:
+        for person in people(settings.demo_customers):
+            table.append(await _seeded(bank, person))
+        async with asyncio.TaskGroup() as group:
+            working = group.create_task(worker.run(bank), name="worker")
+            try:
+                yield bank
+            finally:
+                working.cancel()
+
+
+@asynccontextmanager
+async def _world(settings: Settings) -> AsyncIterator[None]:
+    """Start the outside world; it ends when this process ends, however that happens.
+
+    We hold the write end of its stdin and never write: the kernel closes it for us.
+    """
+    _require_free(settings.sandbox_port)
+    arguments = ["--port", str(settings.sandbox_port), "--exit-with-parent"]
+    if settings.clock_offset_file is not None:
+        arguments += ["--clock-file", str(settings.clock_offset_file)]
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "sandbox", *arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert child.stdin is not None  # noqa: S101  -- asked for as a pipe
+    assert child.stdout is not None  # noqa: S101  -- same
+    try:
+        async with asyncio.timeout(_WORLD_WAIT_S):
+            if not await child.stdout.readline():
+                raise Misconfigured("the outside world did not start; see above")
+        yield
+    finally:
+        child.stdin.close()
+        await child.wait()
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as taken:
+            raise Misconfigured(
+                f"port {port} of the outside world is in use ({taken.strerror}); "
+                "end who holds it, or choose another with SIXPENCE_SANDBOX_PORT"
+            ) from None
+
+
+# ------------------------------------------------------------------ seeding
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One customer of the start table: who, and what is in the accounts now."""
+
+    person: Person
+    accounts: tuple[tuple[str, Money], ...]
+
+
+async def _seeded(bank: Bank, person: Person) -> Row:
+    """Make a customer once, through the desk's own doors; gives the present figures."""
+    customer = await bank.customers.find(person.number)
+    if customer is None:
+        new = NewCustomer(
+            name=person.name,
+            phone=person.phone,
+            number=person.number,
+            locale=person.locale,
+        )
+        customer = (await desk.customers_add(bank, _STAFF, new)).id
+        await bank.customers.code(_STAFF, person.number, person.code)
+    known = {account.id for account in await bank.accounts.of_customer(customer)}
+    for place, pot in enumerate(person.pots):
+        if AccountId(_uuid("account", person.number, place)) not in known:
+            await _fund(bank, customer, person, pot)
+    accounts = await bank.accounts.of_customer(customer)
+    figures = await bank.balances.of(accounts)
+    shown = tuple((one.name, figures[one.id].available) for one in accounts)
+    return Row(person, shown)
+
+
+async def _fund(bank: Bank, customer: CustomerId, person: Person, pot: Pot) -> None:
+    """Open one account and put its opening money in."""
+    place = person.pots.index(pot)
+    account = await bank.accounts.open_account(
+        Opening(
+            customer=customer,
+            kind=pot.kind,
+            name=pot.name,
+            currency=pot.money.currency,
+            number=f"5010{person.number}{place + 1:02d}",
+            id=AccountId(_uuid("account", person.number, place)),
+        )
+    )
+    if not isinstance(bank.core, CanSeed):
+        return
+    share = Money(pot.money.minor // person.history, pot.money.currency)
+    for turn in range(person.history):
+        op = OpRef(_uuid("deposit", person.number, place, turn), b"demo")
+        await bank.core.deposit(op, account.ref, share, "Opening balance")
+
+
+def _uuid(*parts: object) -> UUID:
+    """Make the same id in every seed."""
+    digest = hashlib.sha256("|".join(map(str, parts)).encode()).digest()
+    return UUID(bytes=digest[:16], version=4)
+
+
+# ------------------------------------------------------------------ the start table
+
+
+def as_line(settings: Settings, world: str, table: list[Row]) -> str:
+    """Write the start table as one line of JSON."""
+    return json.dumps(
+        {
+            "graphql": f"{settings.public_url}/graphql",
+            "live": f"{_socket_url(settings)}/graphql",
+            "page": f"{settings.public_url}/",
+            "world": f"{world}/",
+            "customers": [
+                {
+                    "name": row.person.first_name,
+                    "number": row.person.number,
+                    "phone": row.person.phone,
+                    "code": row.person.code,
+                    "accounts": [
+                        {"name": name, "minorUnits": str(money.minor)}
+                        for name, money in row.accounts
+                    ],
+                }
+                for row in table
+            ],
+        }
+    )
+
+
+def as_page(settings: Settings, world: str, table: list[Row], took_s: float) -> str:
+    """Write the start table for people; fits 100 columns."""
+    url, live = settings.public_url, _socket_url(settings)
+    file = settings.database_url.partition("://")[2]
+    lines = [
+        f"{'Sixpence is open.':<52}ready in {took_s:.1f} s   profile {settings.env}",
+        f"  Page       {url + '/':<36}what this is, links, live status",
+        f"  GraphQL    {url + '/graphql':<36}POST, graphql-response+json",
+        f"  Live       {live + '/graphql':<36}graphql-transport-ws",
+        f"  Health     {url + '/readyz':<36}/metrics",
+        f"  World      {world + '/':<36}SMS; faults at /_faults",
+        f"  Data       {file}  (make clean forgets it)",
+        "",
+        f"  {'customer':<10}{'number':<10}{'phone':<14}{'accounts':<46}activation code",
+    ]
+    lines += [_line(row) for row in table[:_SHOWN]]
+    if len(table) > _SHOWN:
+        lines.append(f"  ... and {len(table) - _SHOWN} more, numbered")
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "An mPIN is not listed: it is chosen on the phone and never reaches us.",
+            "Try:  make phone    or",
+            f"  curl -s {url}/graphql -H 'content-type: application/json' \\",
+            '       -d \'{"query":"{ serviceStatus { component state } }"}\'',
+        ]
+    )
+
+
+def _line(row: Row) -> str:
+    money = ", ".join(f"{name} {_figure(figure)}" for name, figure in row.accounts)
+    person = row.person
+    return (
+        f"  {person.first_name:<10}{person.number:<10}{person.phone:<14}"
+        f"{money:<46}{person.code}"
+    )
+
+
+def _figure(money: Money) -> str:
+    whole, rest = divmod(money.minor, 10**money.exponent)
+    return f"{whole:,}.{rest:0{money.exponent}d} {money.currency}"
+
+
+def _socket_url(settings: Settings) -> str:
+    return "ws" + settings.public_url.removeprefix("http")

@@ -1,0 +1,201 @@
+"""The back door: the same bank without HTTP. Texts, payments under way, coherence."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import typer
+
+from app import audit, database, telemetry, upgrade
+from app.auth import jobs as auth_jobs
+from app.bank import Bank, Role, open_bank
+from app.database import Proof, Tx
+from app.ids import request_id
+from app.integrations.core_banking import CanProve
+from app.payments.jobs import BATCH
+from app.realtime import log
+from app.settings import Settings
+
+PAYMENTS_EVERY_S = 1.0
+SWEEP_EVERY_S = 30.0
+PROVE_EVERY_S = 60.0
+PRUNE_EVERY_S = 3600.0
+_MARGIN = timedelta(seconds=5)
+_RESTART_S = 1.0
+
+
+async def run(bank: Bank) -> None:
+    """Do the worker's part until cancelled; `demo` runs it beside the server."""
+    loops: dict[str, Callable[[], Awaitable[None]]] = {
+        "payments": lambda: payments(bank),
+        "sweep": lambda: auth_jobs.sweep(bank.clock),
+        "prove": lambda: prove_since(bank),
+        "prune": lambda: prune(bank),
+    }
+    every = {
+        "payments": PAYMENTS_EVERY_S,
+        "sweep": SWEEP_EVERY_S,
+        "prove": PROVE_EVERY_S,
+        "prune": PRUNE_EVERY_S,
+    }
+    async with asyncio.TaskGroup() as group:
+        for name, loop in loops.items():
+            group.create_task(_every(every[name], name, loop), name=name)
+        if bank.sms is not None:
+            group.create_task(_texts(bank), name="sms")
+
+
+async def payments(bank: Bank) -> None:
+    """End payments that waited too long and carry on those left behind."""
+    while await bank.payment_jobs.turn() >= BATCH:
+        pass
+
+
+async def prune(bank: Bank) -> None:
+    """Delete events that are older than the retention."""
+    kept = timedelta(days=bank.settings.event_retention_days)
+    await log.prune(bank.clock.today() - kept)
+
+
+async def prove_since(bank: Bank) -> None:
+    """Run every proof over what changed since its last good run; freeze on a break."""
+    for proof in bank.proofs():
+        now = bank.clock.now()
+        broken = await database.read(proof.since, await _mark(proof) - _MARGIN)
+        if broken:
+            await _alarm(bank, proof, len(broken))
+        else:
+            telemetry.coherent.labels(proof.name).set(1)
+            await _remember(proof, now)
+
+
+async def prove_all(bank: Bank) -> list[str]:
+    """Run every proof in full; gives the names of the broken ones."""
+    return [proof.name for proof in bank.proofs() if await database.read(proof.full)]
+
+
+async def _alarm(bank: Bank, proof: Proof, rows: int) -> None:
+    telemetry.coherent.labels(proof.name).set(0)
+    telemetry.log.error("proof_broken", proof=proof.name, rows=rows)
+    if not proof.freezes or not isinstance(bank.core, CanProve):
+        return
+    await bank.core.freeze(f"proof {proof.name} found {rows} broken rows")
+    await audit.denied(
+        audit.Entry(
+            action="ledger.frozen",
+            at=bank.clock.now(),
+            request_id=request_id(),
+            detail={"proof": proof.name, "rows": rows},
+        )
+    )
+
+
+async def _mark(proof: Proof) -> datetime:
+    row = await database.read_one(
+        "SELECT mark FROM proof_watermark WHERE name = $1", proof.name
+    )
+    return row.get("mark", datetime) if row else datetime(2000, 1, 1).astimezone()
+
+
+async def _remember(proof: Proof, now: datetime) -> None:
+    async def work(tx: Tx) -> None:
+        await tx.rows(
+            "INSERT INTO proof_watermark (name, mark, at) VALUES ($1, $2, $2) "
+            "ON CONFLICT (name) DO UPDATE SET mark = excluded.mark, at = excluded.at "
+            "RETURNING name",
+            proof.name,
+            now,
+        )
+
+    await database.transaction(work, name="worker.mark")
+
+
+async def _every(
+    seconds: float, name: str, loop: Callable[[], Awaitable[None]]
+) -> None:
+    while True:
+        try:
+            await loop()
+        except Exception:  # noqa: BLE001  -- the outermost frame of a worker loop
+            telemetry.log.exception("loop_failed", name=name)
+        await asyncio.sleep(seconds)
+
+
+async def _texts(bank: Bank) -> None:
+    assert bank.sms is not None  # noqa: S101  -- asked by the caller
+    while True:
+        try:
+            await auth_jobs.run_sms(
+                clock=bank.clock, vault=bank.vault, sms=bank.sms, outbox=bank.outbox
+            )
+        except Exception:  # noqa: BLE001  -- the outermost frame of a worker loop
+            telemetry.log.exception("loop_failed", name="sms")
+        await asyncio.sleep(_RESTART_S)
+
+
+# ------------------------------------------------------------------ commands
+
+
+async def main(settings: Settings) -> int:
+    """Work until INT or TERM; gives the exit code."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with (
+        open_bank(settings, frozenset({Role.WORKER})) as bank,
+        asyncio.TaskGroup() as group,
+    ):
+        task = group.create_task(run(bank), name="worker")
+        typer.echo("The worker works.")
+        await stop.wait()
+        task.cancel()
+    typer.echo("The worker has stopped.")
+    return 0
+
+
+async def migrate(settings: Settings) -> int:
+    """Bring the schema to head and prove the books; gives the exit code."""
+    steps = await upgrade.migrate(settings)
+    async with open_bank(settings, frozenset()) as bank:
+        broken = await prove_all(bank)
+    for step in steps:
+        typer.echo(f"done  {step}")
+    for name in broken:
+        typer.echo(f"BROKEN  {name}")
+    if not broken:
+        typer.echo("The schema is at head, the guards are on, the books balance.")
+    return 1 if broken else 0
+
+
+async def verify(settings: Settings) -> int:
+    """Walk the audit chains; gives the exit code."""
+    async with open_bank(settings, frozenset()):
+        broken = await audit.verify()
+    for found in broken:
+        typer.echo(f"chain {found.chain}, row {found.seq}: {found.why}")
+    typer.echo("broken" if broken else "Every chain is whole.")
+    return 1 if broken else 0
+
+
+async def unfreeze(settings: Settings, by: str, reason: str) -> int:
+    """Allow postings again, if every proof holds; gives the exit code."""
+    async with open_bank(settings, frozenset()) as bank:
+        broken = await prove_all(bank)
+        if broken or not isinstance(bank.core, CanProve):
+            typer.echo("still broken: " + ", ".join(broken))
+            return 1
+        await bank.core.unfreeze(reason)
+        await audit.denied(
+            audit.Entry(
+                action="ledger.unfrozen",
+                at=bank.clock.now(),
+                request_id=request_id(),
+                actor_kind=audit.ActorKind.STAFF,
+                actor_id=by,
+                detail={"reason": reason},
+            )
+        )
+    typer.echo("Postings are allowed again.")
+    return 0

@@ -1,0 +1,91 @@
+"""A small closed-loop HTTP client: many connections, one process, no library."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Ready-made bytes of one request; made before the clock starts."""
+
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One timed phase.
+
+    Args:
+        count: requests answered.
+        seconds: from the first byte sent to the last byte read.
+        cpu_s: processor time the server spent meanwhile.
+    """
+
+    count: int
+    seconds: float
+    cpu_s: float
+
+    @property
+    def per_second(self) -> float:
+        """Requests a second."""
+        return self.count / self.seconds
+
+    @property
+    def cpu_us(self) -> float:
+        """Processor microseconds of the server per request."""
+        return self.cpu_s / self.count * 1_000_000
+
+
+def cpu_seconds(pid: int) -> float:
+    """Read the processor time a process has used, from /proc, in seconds."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:  # noqa: PTH123  -- /proc
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+async def fire(
+    port: int, requests: Sequence[Request], connections: int, pid: int
+) -> Turn:
+    """Send all requests over so many connections, as fast as they are answered."""
+    queue = iter(requests)
+    lanes = [
+        await asyncio.open_connection("127.0.0.1", port) for _ in range(connections)
+    ]
+    spent, began = cpu_seconds(pid), time.perf_counter()
+    await asyncio.gather(*(_lane(*lane, queue) for lane in lanes))
+    seconds = time.perf_counter() - began
+    turn = Turn(len(requests), seconds, cpu_seconds(pid) - spent)
+    for _, writer in lanes:
+        writer.close()
+    return turn
+
+
+async def ask(port: int, request: Request) -> bytes:
+    """Send one request on a line of its own and give the body of the answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request.raw)
+    body = await _answer(reader)
+    writer.close()
+    return body
+
+
+async def _lane(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    queue: Iterator[Request],
+) -> None:
+    for request in queue:
+        writer.write(request.raw)
+        await _answer(reader)
+
+
+async def _answer(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 200"):
+        raise RuntimeError(head.split(b"\r\n", 1)[0].decode())
+    low = head.lower()
+    start = low.index(b"content-length:") + len(b"content-length:")
+    length = int(low[start : low.index(b"\r\n", start)])
+    return await reader.readexactly(length)

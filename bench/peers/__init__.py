@@ -1,0 +1,1 @@
+"""Other servers that do the same work, each in its own idiom."""

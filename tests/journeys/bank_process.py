@@ -1,0 +1,122 @@
+"""A bank in processes of its own, as `make run` starts it, on free ports."""
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.conftest import all_proofs
+
+ROOT = Path(__file__).parents[2]
+READY_WITHIN_S = 60
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True)
+class BankProcess:
+    """A started demo: where it answers, where its files are."""
+
+    process: "subprocess.Popen[str]"
+    url: str
+    sandbox: str
+    folder: Path
+    table: dict[str, object]
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rsplit(":", 1)[1])
+
+    @property
+    def sandbox_port(self) -> int:
+        return int(self.sandbox.rsplit(":", 1)[1])
+
+    def broken_proofs(self) -> list[str]:
+        """Run every proof of every room over the file the bank writes."""
+        with sqlite3.connect(self.folder / ".sixpence/bank.db") as books:
+            return [
+                proof.name
+                for proof in all_proofs()
+                if books.execute(proof.full).fetchall()
+            ]
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(how)
+        return self.process.wait(timeout=30)
+
+
+def environment(folder: Path, port: int, sandbox_port: int) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if "SIXPENCE" not in name}
+    return kept | {
+        "PYTHONPATH": str(ROOT),
+        "SIXPENCE_PORT": str(port),
+        "SIXPENCE_PUBLIC_URL": f"http://localhost:{port}",
+        "SIXPENCE_SANDBOX_PORT": str(sandbox_port),
+        "PWD": str(folder),
+    }
+
+
+def start(
+    folder: Path, port: int, sandbox_port: int, *arguments: str
+) -> "subprocess.Popen[str]":
+    folder.mkdir(parents=True, exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "app", "demo", *arguments],
+        cwd=folder,
+        env=environment(folder, port, sandbox_port),
+        stdout=subprocess.PIPE,
+        stderr=(folder / "stderr.log").open("a"),
+        text=True,
+    )
+
+
+def ready(process: "subprocess.Popen[str]", folder: Path) -> dict[str, object]:
+    """Wait for the start table as JSON."""
+    deadline = time.monotonic() + READY_WITHIN_S
+    assert process.stdout is not None
+    while time.monotonic() < deadline:
+        line = process.stdout.readline()
+        if not line:
+            said = (folder / "stderr.log").read_text()
+            raise AssertionError(f"the bank did not open: {said}")
+        if line.startswith("{"):
+            table: dict[str, object] = json.loads(line)
+            return table
+    raise AssertionError("the bank did not open in time")
+
+
+@contextmanager
+def a_bank(folder: Path) -> Iterator[BankProcess]:
+    """Start a bank, give it, end it; its books must balance."""
+    port, sandbox_port = free_port(), free_port()
+    process = start(folder, port, sandbox_port, "--json")
+    try:
+        table = ready(process, folder)
+        bank = BankProcess(
+            process,
+            f"http://localhost:{port}",
+            f"http://127.0.0.1:{sandbox_port}",
+            folder,
+            table,
+        )
+        yield bank
+        assert bank.broken_proofs() == []
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=30)
+        if process.stdout is not None:
+            process.stdout.close()

@@ -1,0 +1,54 @@
+"""300 lines cut in mid-mutation: the trap that wedged a server after at most 40."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from mock_mobile_client import documents
+from mock_mobile_client.api import encode
+from mock_mobile_client.enums import PaymentStatus
+from mock_mobile_client.handset import Level, Setting
+from mock_mobile_client.journeys import everyday
+from mock_mobile_client.money import money
+from mock_mobile_client.payments import Order, new_key
+from mock_mobile_client.phone import Phone
+from mock_mobile_client.pin import ITERATIONS_MIN
+from mock_mobile_client.store import FileStore
+from tests.journeys.bank_process import BankProcess
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("books_balance")]
+
+ABORTS, AT_ONCE = 300, 30
+
+
+async def test_300_lines_cut_in_mid_mutation_leave_the_bank_answering(
+    demo_bank: BankProcess, phones: Path
+) -> None:
+    setting = Setting(store=FileStore(phones), iterations=ITERATIONS_MIN)
+    async with Phone("asha", demo_bank.url, demo_bank.sandbox, setting) as asha:
+        await asha.start()
+        order = await asha.order("Savings", money("1.00 INR"))
+        before = await everyday(asha)
+
+        for _ in range(ABORTS // AT_ONCE):
+            await asyncio.gather(*(_cut(asha, order) for _ in range(AT_ONCE)))
+
+        async with httpx.AsyncClient() as client:
+            ready = await client.get(f"{demo_bank.url}/readyz")
+        assert ready.status_code == 200
+        assert (await everyday(asha)).available == before.available
+        paid = await asha.pay("Savings", money("1.00 INR"))
+        assert paid.status is PaymentStatus.SETTLED
+        await asha.pay("Everyday", money("1.00 INR"), source="Savings")
+
+
+async def _cut(asha: Phone, order: Order) -> None:
+    """Send a paymentCreate of its own and close the line right after the last byte."""
+    document = documents.load("payment_create")
+    variables = replace(order, key=new_key()).variables()
+    body = encode(document.text, variables, document.name)
+    credentials = asha.handset.credentials(Level.LOGIN)
+    await asha.handset.api.send_losing_reply(body, credentials)

@@ -1,0 +1,139 @@
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.journeys.bank_process import (
+    a_bank,
+    environment,
+    free_port,
+    ready,
+    start,
+)
+
+pytestmark = pytest.mark.slow
+
+STATUS = {"query": "{ serviceStatus { component state } }"}
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def becomes_free(port: int, within_s: float = 5) -> bool:
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if is_free(port):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_however_a_bank_ends_nothing_is_left_and_the_next_one_opens(
+    tmp_path: Path, how: signal.Signals
+) -> None:
+    port, sandbox_port = free_port(), free_port()
+    first = start(tmp_path, port, sandbox_port, "--json")
+    ready(first, tmp_path)
+
+    first.send_signal(how)
+    code = first.wait(timeout=30)
+
+    assert code == (-signal.SIGKILL if how is signal.SIGKILL else 0)
+    assert becomes_free(port)
+    assert becomes_free(sandbox_port)
+    second = start(tmp_path, port, sandbox_port, "--json")
+    try:
+        ready(second, tmp_path)
+        answer = httpx.post(f"http://localhost:{port}/graphql", json=STATUS)
+        assert answer.status_code == 200
+        assert answer.json()["data"]["serviceStatus"]
+    finally:
+        second.terminate()
+        second.wait(timeout=30)
+        for process in (first, second):
+            assert process.stdout is not None
+            process.stdout.close()
+
+
+def test_a_port_in_use_is_one_sentence_with_the_way_out(tmp_path: Path) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+
+        tried = subprocess.run(
+            [sys.executable, "-m", "app", "demo"],
+            cwd=tmp_path,
+            env=environment(tmp_path, port, free_port()),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert tried.returncode == 2
+    assert str(port) in tried.stderr
+    assert "SIXPENCE_PORT" in tried.stderr
+    assert "Traceback" not in tried.stderr
+    assert tried.stderr.count("\n") == 1
+
+
+def test_a_wrong_setting_is_one_sentence_with_the_nearest_name(tmp_path: Path) -> None:
+    wrong = environment(tmp_path, free_port(), free_port()) | {"SIXPENCE_PROT": "1"}
+
+    tried = subprocess.run(
+        [sys.executable, "-m", "app", "demo"],
+        cwd=tmp_path,
+        env=wrong,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert tried.returncode == 2
+    assert "did you mean SIXPENCE_PORT?" in tried.stderr
+    assert "Traceback" not in tried.stderr
+
+
+def test_the_demo_scenario_passes_twice_on_one_database(tmp_path: Path) -> None:
+    with a_bank(tmp_path) as bank:
+        played = [
+            subprocess.run(
+                [
+                    sys.executable,
+                    "-m",
+                    "mock_mobile_client",
+                    "--url",
+                    bank.url,
+                    "--sandbox",
+                    bank.sandbox,
+                    "demo",
+                ],
+                cwd=tmp_path,
+                env=environment(tmp_path, bank.port, bank.sandbox_port),
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+            for _ in range(2)
+        ]
+
+    for turn in played:
+        assert turn.returncode == 0, turn.stdout + turn.stderr
+        last = turn.stdout.strip().splitlines()[-1]
+        assert last.split()[1] == "passed"
