@@ -1,0 +1,299 @@
+"""What a customer has: the list, whose it is, and the number to receive money on.
+
+Ownership is decided here and nowhere else; a foreign account looks like none at all.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from app import database
+from app.accounts.account import Account, AccountRef, masked, normal
+from app.auth.actor import Actor
+from app.database import Tx
+from app.errors import NotFound, NotSupported, ValidationFailed
+from app.ids import AccountId, CustomerId
+from app.integrations.core_banking import (
+    AccountKind,
+    AccountState,
+    CanSeed,
+    CoreBank,
+    NewAccount,
+)
+from app.integrations.outcome import Ok, OpRef, Outcome
+from app.money import Money, exponent_of, is_currency
+from app.rows import Row
+from app.vault import Vault
+
+LISTED_MAX = 50  # graphql.md section 2.5
+_LOOKUP = "lookup/account"
+_TABLE = "account.number"
+_NUMBER = re.compile(r"[0-9A-Z]{6,34}")  # 34 is the longest IBAN, ISO 13616
+_COLUMNS = (
+    "id, customer_id, core_ref, kind, name, nickname, masked_number, bank_code, "
+    "currency, state, low_balance_minor"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """An account to be opened for a customer.
+
+    Args:
+        customer: whose it will be.
+        kind, name, currency: what it is.
+        number: full account number, 6 to 34 letters and digits, spaces ignored.
+        id: chosen by a caller that may come twice; else a new one.
+        floor_minor: 0, or minus the arranged overdraft in minor units.
+    """
+
+    customer: CustomerId
+    kind: AccountKind
+    name: str
+    currency: str
+    number: str
+    id: AccountId | None = None
+    floor_minor: int = 0
+
+
+class Accounts:
+    """The accounts of all customers, in our table; their money is in the core.
+
+    Args:
+        core: where the money is.
+        core_name: name of its adapter, kept with every account.
+        vault: seals numbers and finds them by MAC.
+        bank_code: what payers need besides a number of ours.
+    """
+
+    def __init__(
+        self, *, core: CoreBank, core_name: str, vault: Vault, bank_code: str
+    ) -> None:
+        self._core = core
+        self._core_name = core_name
+        self._vault = vault
+        self._bank_code = bank_code
+
+    # -------------------------------------------------------------- reads
+
+    async def of_customer(self, customer: CustomerId) -> list[Account]:
+        """List a customer's accounts in their order, pots left out, at most 50."""
+        rows = await database.read(
+            f"SELECT {_COLUMNS} FROM account "  # noqa: S608  -- constant
+            "WHERE customer_id = $1 AND kind <> 'POT' ORDER BY position, id LIMIT $2",
+            customer,
+            LISTED_MAX,
+        )
+        return [_account(row) for row in rows]
+
+    async def owned(
+        self, actor: Actor, ids: Iterable[AccountId]
+    ) -> dict[AccountId, Account]:
+        """Give accounts of the caller: the one place that decides ownership.
+
+        Raises:
+            NotFound: one of them does not exist or is somebody else's.
+        """
+        wanted = list(dict.fromkeys(ids))
+        found = await self.found(actor, wanted)
+        if len(found) != len(wanted):
+            raise NotFound
+        return found
+
+    async def found(
+        self, actor: Actor, ids: Sequence[AccountId]
+    ) -> dict[AccountId, Account]:
+        """Give those of some accounts that are the caller's; others are left out."""
+        if not ids:
+            return {}
+        marks = ", ".join(f"${number}" for number in range(2, len(ids) + 2))
+        rows = await database.read(
+            f"SELECT {_COLUMNS} FROM account "  # noqa: S608  -- placeholders only
+            f"WHERE customer_id = $1 AND id IN ({marks})",
+            actor.known_customer,
+            *ids,
+        )
+        return {account.id: account for account in map(_account, rows)}
+
+    async def by_refs(self, actor: Actor, refs: Iterable[str]) -> dict[str, Account]:
+        """Give the caller's accounts by the core's names; others are left out."""
+        wanted = list(dict.fromkeys(refs))
+        if not wanted:
+            return {}
+        marks = ", ".join(f"${number}" for number in range(3, len(wanted) + 3))
+        rows = await database.read(
+            f"SELECT {_COLUMNS} FROM account "  # noqa: S608  -- placeholders only
+            f"WHERE customer_id = $1 AND core = $2 AND core_ref IN ({marks})",
+            actor.known_customer,
+            self._core_name,
+            *wanted,
+        )
+        return {account.ref: account for account in map(_account, rows)}
+
+    async def numbers(
+        self, actor: Actor, ids: Sequence[AccountId]
+    ) -> dict[AccountId, str]:
+        """Open the full numbers of accounts of the caller; others are left out."""
+        if not ids:
+            return {}
+        marks = ", ".join(f"${number}" for number in range(2, len(ids) + 2))
+        rows = await database.read(
+            "SELECT id, number_sealed FROM account "  # noqa: S608  -- placeholders only
+            f"WHERE customer_id = $1 AND id IN ({marks})",
+            actor.known_customer,
+            *ids,
+        )
+        return {row.get("id", AccountId): self._opened(row) for row in rows}
+
+    async def by_number(
+        self, number: str, bank_code: str | None = None
+    ) -> AccountRef | None:
+        """Find anybody's account at this bank by its full number, for a payer.
+
+        Args:
+            number: as typed; spaces and hyphens do not count.
+            bank_code: left out for this bank; another bank's finds nothing.
+        """
+        if bank_code is not None and bank_code.strip().upper() != self._bank_code:
+            return None
+        message = normal(number).encode()
+        for key_id, mac in self._vault.macs(_LOOKUP, message):
+            row = await database.read_one(
+                f"SELECT {_COLUMNS} FROM account "  # noqa: S608  -- constant
+                "WHERE key_id = $1 AND number_lookup = $2",
+                key_id,
+                mac,
+            )
+            if row is not None:
+                return _reference(_account(row))
+        return None
+
+    def _opened(self, row: Row) -> str:
+        account = row.get("id", AccountId)
+        sealed = row.get("number_sealed", bytes)
+        return self._vault.open(_TABLE, str(account), sealed).decode()
+
+    # -------------------------------------------------------------- the staff's side
+
+    async def open_account(self, opening: Opening) -> Account:
+        """Open an account in the core and put it last in the customer's list.
+
+        The same `id` again changes nothing, so a seed that was interrupted goes on.
+
+        Raises:
+            ValidationFailed: number, currency or name do not have their form.
+            NotSupported: this core opens its accounts itself.
+        """
+        number = normal(opening.number)
+        _check(opening, number)
+        if not isinstance(self._core, CanSeed):
+            raise NotSupported
+        account = opening.id or AccountId.new()
+        taken = await self.by_number(number)
+        if taken is not None and taken.id != account:
+            raise ValidationFailed("This account number is in use.", field=["number"])
+        ref = await self._core.open_account(
+            NewAccount(
+                id=account.value,
+                owner=opening.customer,
+                kind=opening.kind,
+                name=opening.name,
+                currency=opening.currency,
+                masked_number=masked(number),
+                floor_minor=opening.floor_minor,
+            )
+        )
+
+        async def work(tx: Tx) -> Account:
+            await self._insert(tx, opening, account, ref, number)
+            row = await tx.one(
+                f"SELECT {_COLUMNS} FROM account WHERE id = $1",  # noqa: S608  -- constant
+                account,
+            )
+            if row is None:
+                raise ValidationFailed(
+                    "This account number is in use.", field=["number"]
+                )
+            return _account(row)
+
+        return await database.transaction(work, name="accounts.open")
+
+    async def _insert(
+        self, tx: Tx, opening: Opening, account: AccountId, ref: str, number: str
+    ) -> None:
+        await tx.rows(
+            "INSERT INTO account (id, customer_id, core, core_ref, kind, name, "
+            "masked_number, number_lookup, key_id, number_sealed, bank_code, currency, "
+            "exponent, state, position) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, "
+            "(SELECT COALESCE(MAX(position), 0) + 1 FROM account "
+            "WHERE customer_id = $2)) ON CONFLICT DO NOTHING",
+            account,
+            opening.customer,
+            self._core_name,
+            ref,
+            opening.kind,
+            opening.name,
+            masked(number),
+            self._vault.mac(_LOOKUP, number.encode()),
+            self._vault.pepper.current,
+            self._vault.seal(_TABLE, str(account), number.encode()),
+            self._bank_code,
+            opening.currency,
+            exponent_of(opening.currency),
+            AccountState.OPEN,
+        )
+
+    async def set_state(
+        self, op: OpRef, account: Account, state: AccountState
+    ) -> Outcome[None]:
+        """Block, unblock or close an account, first in the core, then in our list."""
+        outcome = await self._core.set_state(op, account.ref, state)
+        if isinstance(outcome, Ok):
+
+            async def work(tx: Tx) -> None:
+                await tx.rows(
+                    "UPDATE account SET state = $2 WHERE id = $1", account.id, state
+                )
+
+            await database.transaction(work, name="accounts.set_state")
+        return outcome
+
+
+def _check(opening: Opening, number: str) -> None:
+    if not _NUMBER.fullmatch(number):
+        raise ValidationFailed("The account number has another form.", field=["number"])
+    if not is_currency(opening.currency):
+        raise ValidationFailed("This is no currency.", field=["currency"])
+    if not 1 <= len(opening.name.strip()) <= 80:  # noqa: PLR2004  -- the column's width
+        raise ValidationFailed("The name has 1 to 80 characters.", field=["name"])
+
+
+def _account(row: Row) -> Account:
+    low = row.find("low_balance_minor", int)
+    currency = row.get("currency", str)
+    return Account(
+        id=row.get("id", AccountId),
+        customer=row.get("customer_id", CustomerId),
+        ref=row.get("core_ref", str),
+        kind=row.get("kind", AccountKind),
+        name=row.get("name", str),
+        nickname=row.find("nickname", str),
+        masked_number=row.get("masked_number", str),
+        bank_code=row.get("bank_code", str),
+        currency=currency,
+        state=row.get("state", str),
+        low_balance=None if low is None else Money(low, currency),
+    )
+
+
+def _reference(account: Account) -> AccountRef:
+    return AccountRef(
+        id=account.id,
+        customer=account.customer,
+        ref=account.ref,
+        masked_number=account.masked_number,
+        bank_code=account.bank_code,
+        currency=account.currency,
+        can_credit=account.can_credit,
+    )

@@ -1,0 +1,165 @@
+"""Reads of the book, each one statement for any number of accounts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from app import database
+from app.ids import CustomerId
+from app.ledger.journal import Account, Figures
+from app.ledger.lines import COLUMNS, Line, line_of
+from app.ledger.posting import State
+from app.rows import Row, Scalar
+
+_SEARCHED = 10_000  # newest rows a text filter looks at (banking.md section 3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineQuery:
+    """A keyset page per account, newest first; the port's TxnQuery explains it."""
+
+    first: int
+    after: tuple[datetime, UUID] | None = None
+    before: tuple[datetime, UUID] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    direction: str | None = None
+    statuses: tuple[str, ...] = ()
+    min_minor: int | None = None
+    max_minor: int | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An account with its figures, as they are now."""
+
+    account: Account
+    figures: Figures
+
+
+async def balances(accounts: Sequence[UUID]) -> list[Reading]:
+    """Give accounts with their figures; unknown ones are left out."""
+    if not accounts:
+        return []
+    return await _readings(f"a.id IN ({_marks(len(accounts))})", *accounts)
+
+
+async def of_owner(owner: CustomerId) -> list[Reading]:
+    """Give the accounts of a customer, oldest first."""
+    return await _readings("a.owner_id = $1", owner)
+
+
+async def _readings(where: str, *args: Scalar) -> list[Reading]:
+    rows = await database.read(
+        "SELECT a.id, a.owner_id, a.kind, a.name, a.masked_number, a.currency, "  # noqa: S608  -- own conditions
+        "b.state, b.committed, b.pending_out, b.version, b.floor_minor "
+        "FROM ledger_account a JOIN ledger_balance b ON b.account_id = a.id "
+        f"WHERE {where} ORDER BY a.opened_at, a.id",
+        *args,
+    )
+    return [Reading(_account(row), _figures(row)) for row in rows]
+
+
+def _account(row: Row) -> Account:
+    return Account(
+        id=row.get("id", UUID),
+        owner=row.find("owner_id", CustomerId),
+        kind=row.get("kind", str),
+        name=row.get("name", str),
+        masked_number=row.find("masked_number", str),
+        currency=row.get("currency", str),
+        state=row.get("state", State),
+    )
+
+
+def _figures(row: Row) -> Figures:
+    return Figures(
+        committed=row.get("committed", int),
+        pending_out=row.get("pending_out", int),
+        version=row.get("version", int),
+        floor=row.find("floor_minor", int),
+    )
+
+
+async def page(accounts: Sequence[UUID], query: LineQuery) -> list[tuple[Line, str]]:
+    """Give the rows of one page of each account, with their currency.
+
+    Each account is one limited index scan, joined by UNION ALL: a window over the
+    accounts would read their whole history (SQLite does).
+    """
+    if not accounts:
+        return []
+    values: list[Scalar] = []
+
+    def bind(value: Scalar) -> str:
+        values.append(value)
+        return f"${len(values)}"
+
+    conditions = _conditions(query, bind)
+    order = "ASC" if query.before else "DESC"
+    table = "ledger_line"
+    if query.text is not None:
+        table = (
+            "(SELECT * FROM ledger_line WHERE account_id = {account} "  # noqa: S608  -- own names
+            f"ORDER BY created_at DESC, id DESC LIMIT {_SEARCHED}) newest"
+        )
+    part = (
+        f"SELECT * FROM (SELECT {COLUMNS} FROM {table} "  # noqa: S608  -- own names and placeholders
+        f"WHERE account_id = {{account}}{conditions} "
+        f"ORDER BY created_at {order}, id {order} LIMIT {bind(query.first)}) part"
+    )
+    parts = [part.replace("{account}", bind(account)) for account in accounts]
+    rows = await database.read(
+        f"SELECT l.*, a.currency FROM ({' UNION ALL '.join(parts)}) l "  # noqa: S608  -- same
+        "JOIN ledger_account a ON a.id = l.account_id "
+        f"ORDER BY l.account_id, l.created_at {order}, l.id {order}",
+        *values,
+    )
+    return [(line_of(row), row.get("currency", str)) for row in rows]
+
+
+def _conditions(query: LineQuery, bind: Callable[[Scalar], str]) -> str:
+    """Write the filter and the keyset once; the same parameters serve every account."""
+    found = []
+    for key, mark in ((query.after, "<"), (query.before, ">")):
+        if key is not None:
+            found.append(f"(created_at, id) {mark} ({bind(key[0])}, {bind(key[1])})")
+    bounds: tuple[tuple[str, Scalar], ...] = (
+        ("created_at >=", query.since),
+        ("created_at <", query.until),
+        ("direction =", query.direction),
+        ("amount >=", query.min_minor),
+        ("amount <=", query.max_minor),
+    )
+    found += [f"{test} {bind(value)}" for test, value in bounds if value is not None]
+    if query.statuses:
+        marks = ", ".join(bind(status) for status in query.statuses)
+        found.append(f"status IN ({marks})")
+    if query.text is not None:
+        found.append(f"search LIKE {bind(_like(query.text))} ESCAPE '!'")
+    return "".join(f" AND {condition}" for condition in found)
+
+
+def _like(text: str) -> str:
+    escaped = text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
+    return f"%{escaped}%"
+
+
+async def by_ids(ids: Sequence[UUID]) -> list[tuple[Line, str]]:
+    """Give rows by their ids, with their currency; unknown ones are left out."""
+    if not ids:
+        return []
+    columns = ", ".join(f"l.{name}" for name in COLUMNS.split(", "))
+    rows = await database.read(
+        f"SELECT {columns}, a.currency FROM ledger_line l "  # noqa: S608  -- own names and placeholders
+        "JOIN ledger_account a ON a.id = l.account_id "
+        f"WHERE l.id IN ({_marks(len(ids))})",
+        *ids,
+    )
+    return [(line_of(row), row.get("currency", str)) for row in rows]
+
+
+def _marks(count: int) -> str:
+    return ", ".join(f"${number}" for number in range(1, count + 1))
