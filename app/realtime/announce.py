@@ -7,13 +7,11 @@ happened to somebody.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from app import telemetry
 from app.ids import CustomerId, SessionId
-
-if TYPE_CHECKING:
-    from app.realtime.log import LoggedEvent
+from app.realtime.logged import LoggedEvent
 
 _FLUSH_S = 0.002
 _BATCH = 512
@@ -30,7 +28,7 @@ class Hint:
     customer: CustomerId
     epoch: str
     seq: int
-    events: tuple["LoggedEvent", ...] = ()
+    events: tuple[LoggedEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ nor number. Sequence order is commit order, without gaps (realtime.md section 2.
 import base64
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 
@@ -20,6 +19,7 @@ from app.realtime import facts
 from app.realtime.announce import Announcement, Hint
 from app.realtime.cursor import EventCursor
 from app.realtime.facts import Fact
+from app.realtime.logged import LoggedEvent
 from app.rows import Row, Scalar
 
 _STEP = "log"
@@ -44,23 +44,6 @@ CONSTRAINTS = (
     "event_floor_rises",
     "stream_head_forward",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedEvent:
-    """A fact with its place in the customer's stream."""
-
-    customer: CustomerId
-    epoch: str
-    seq: int
-    day: date
-    occurred_at: datetime
-    fact: Fact
-
-    @property
-    def cursor(self) -> EventCursor:
-        """What a phone stores after it applied this event."""
-        return EventCursor(self.epoch, self.seq, self.day)
 
 
 _announce: list[Callable[[Announcement], None]] = []

@@ -1,0 +1,34 @@
+"""What must hold in the event log: numbers without a hole up to the head."""
+
+from app.database import Proof
+
+
+def proofs() -> list[Proof]:
+    """Give C8: every stream is numbered without a gap and ends at its head.
+
+    Retention deletes the oldest days first, so the numbers that are left are the last
+    ones: their count equals the distance between the first of them and the head.
+    """
+    full = (
+        "SELECT h.customer_id, h.seq AS head, min(e.seq) AS first, "
+        "max(e.seq) AS last, count(e.seq) AS events "
+        "FROM stream_head h LEFT JOIN customer_event e "
+        "ON e.customer_id = h.customer_id "
+        "{since}"
+        "GROUP BY h.customer_id, h.seq "
+        "HAVING (count(e.seq) > 0 AND "
+        "(max(e.seq) <> h.seq OR count(e.seq) <> h.seq - min(e.seq) + 1)) "
+        "OR (count(e.seq) = 0 AND h.seq > 0 AND NOT EXISTS "
+        "(SELECT 1 FROM event_floor))"
+    )
+    changed = (
+        "WHERE h.customer_id IN "
+        "(SELECT customer_id FROM customer_event WHERE occurred_at >= $1) "
+    )
+    return [
+        Proof(
+            name="realtime.numbers",
+            since=full.format(since=changed),
+            full=full.format(since=""),
+        )
+    ]

@@ -1,0 +1,192 @@
+"""The event log: numbers in commit order, nothing of what rolled back, no doubles."""
+
+import asyncio
+import random
+from datetime import timedelta
+
+import pytest
+
+from app import database
+from app.clock import StoppedClock
+from app.database import Tx
+from app.errors import NotAllowed
+from app.ids import CustomerId
+from app.realtime import coherence, facts, log
+from app.realtime.announce import Announcement, Hint
+from app.realtime.facts import AuditShot, BeneficiaryChanged, SecurityEvent
+from tests.realtime.world import NOW, account_shot, balance_fact, record
+
+pytestmark = pytest.mark.usefixtures("bank_database")
+
+
+async def numbers_of(customer: CustomerId) -> list[int]:
+    return [event.seq for event in await log.read_after(customer, 0, 1000)]
+
+
+async def test_facts_are_numbered_from_one_and_read_back_as_they_were() -> None:
+    customer = CustomerId.new()
+    first = balance_fact(customer, version=1)
+    second = BeneficiaryChanged(
+        customer=customer, occurred_at=NOW, beneficiary=None, beneficiary_id="ben_1"
+    )
+
+    await record(first, second)
+
+    found = await log.read_after(customer, 0, 10)
+    assert [event.fact for event in found] == [first, second]
+    assert [event.seq for event in found] == [1, 2]
+    assert found[-1].cursor == await log.head(customer)
+
+
+async def test_what_rolls_back_leaves_neither_row_nor_number() -> None:
+    customer = CustomerId.new()
+
+    async def refused(tx: Tx) -> None:
+        log.append(tx, balance_fact(customer))
+        raise NotAllowed
+
+    with pytest.raises(NotAllowed):
+        await database.transaction(refused, name="test.refused")
+    assert await log.heads([customer]) == {}
+    await record(balance_fact(customer))
+
+    assert await numbers_of(customer) == [1]
+
+
+async def test_a_returned_refusal_commits_its_facts() -> None:
+    customer = CustomerId.new()
+
+    async def remembered(tx: Tx) -> NotAllowed:
+        log.append(tx, balance_fact(customer))
+        return NotAllowed()
+
+    with pytest.raises(NotAllowed):
+        await database.transaction(remembered, name="test.remembered")
+
+    assert await numbers_of(customer) == [1]
+
+
+async def test_a_fact_with_a_known_key_is_recorded_once() -> None:
+    customer, other = CustomerId.new(), CustomerId.new()
+
+    await record(balance_fact(customer, dedupe_key="core-1"))
+    await record(
+        balance_fact(customer, dedupe_key="core-1"),
+        balance_fact(customer, dedupe_key="core-2"),
+        balance_fact(customer, dedupe_key="core-2"),
+        balance_fact(other, dedupe_key="core-1"),
+    )
+
+    assert await numbers_of(customer) == [1, 2]
+    assert await numbers_of(other) == [1]
+
+
+async def test_a_fact_beyond_eight_kibibytes_is_our_mistake() -> None:
+    entry = AuditShot(id="aud_1", at=NOW, actor="customer", action="x", outcome="ok")
+    fact = SecurityEvent(
+        customer=CustomerId.new(), occurred_at=NOW, entry=entry, title="x" * 9000
+    )
+
+    with pytest.raises(ValueError, match="too large"):
+        await record(fact)
+
+    assert await log.heads([fact.customer]) == {}
+
+
+async def test_hints_leave_only_after_the_commit_and_one_per_customer(
+    clock: StoppedClock,
+) -> None:
+    ann, ben = CustomerId.new(), CustomerId.new()
+    heard: list[Announcement] = []
+    log.open_log(clock, heard.append)
+
+    async def work(tx: Tx) -> None:
+        log.append(tx, balance_fact(ann))
+        log.append(tx, balance_fact(ben))
+        log.append(tx, balance_fact(ann))
+        assert heard == []
+
+    await database.transaction(work, name="test.record")
+
+    hints = {item.customer: item for item in heard if isinstance(item, Hint)}
+    assert len(heard) == 2
+    assert hints[ann].seq == 2
+    assert [event.seq for event in hints[ann].events] == [1, 2]
+    assert hints[ben].seq == 1
+
+
+async def test_sixteen_writers_of_two_parties_number_every_stream_without_a_gap() -> (
+    None
+):
+    chance = random.Random(16)  # noqa: S311  -- a history that can be told again
+    customers = [CustomerId.new() for _ in range(20)]
+    written = dict.fromkeys(customers, 0)
+
+    async def writer() -> None:
+        for _ in range(32):
+            parties = chance.sample(customers, 2)
+            await record(*(balance_fact(party) for party in parties))
+            for party in parties:
+                written[party] += 1
+
+    await asyncio.gather(*(writer() for _ in range(16)))
+
+    assert sum(written.values()) == 1024
+    for customer in customers:
+        assert await numbers_of(customer) == list(range(1, written[customer] + 1))
+
+
+async def test_retention_deletes_old_days_only_and_the_guard_refuses_the_rest(
+    clock: StoppedClock,
+) -> None:
+    customer = CustomerId.new()
+    await record(balance_fact(customer))
+    clock.move(days=15)
+    await record(balance_fact(customer))
+
+    async def vandal(tx: Tx) -> None:
+        await tx.rows("DELETE FROM customer_event WHERE customer_id = $1", customer)
+
+    with pytest.raises(Exception, match="event_append_only"):
+        await database.transaction(vandal, name="test.vandal")
+    gone = await log.prune(clock.today() - timedelta(days=14))
+
+    assert gone == 1
+    assert await numbers_of(customer) == [2]
+
+
+async def test_the_proof_finds_a_hole_and_a_head_that_runs_ahead() -> None:
+    whole, broken = CustomerId.new(), CustomerId.new()
+    await record(*(balance_fact(whole) for _ in range(3)))
+    await record(balance_fact(broken))
+    (proof,) = coherence.proofs()
+    assert await database.read(proof.full) == []
+
+    async def skip(tx: Tx) -> None:
+        await tx.rows(
+            "UPDATE stream_head SET seq = 3 WHERE customer_id = $1 RETURNING seq",
+            broken,
+        )
+
+    async def mend(tx: Tx) -> None:
+        await tx.rows(
+            "UPDATE stream_head SET epoch = 'bbbbbbbb', seq = 1 "
+            "WHERE customer_id = $1 RETURNING seq",
+            broken,
+        )
+
+    await database.transaction(skip, name="test.skip")
+    found = await database.read(proof.full)
+    since = await database.read(proof.since, NOW)
+    await database.transaction(mend, name="test.mend")
+
+    assert [row.get("customer_id", CustomerId) for row in found] == [broken]
+    assert [row.get("customer_id", CustomerId) for row in since] == [broken]
+
+
+def test_a_fact_that_grew_a_field_is_read_from_an_older_log() -> None:
+    customer = CustomerId.new()
+    fact = balance_fact(customer, account=account_shot())
+    older = facts.encode(fact).replace(',"can_credit":true', "")
+
+    assert facts.decode("BalanceChanged", older, customer, NOW) == fact
