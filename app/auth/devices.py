@@ -1,0 +1,355 @@
+"""Phones: bound, listed, and moved between their states.
+
+A key is used once and in one role: a revoked phone never comes back under its old key.
+Part of enrolment is consumed here, in one transaction: code, activation, nonce.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from app import audit, database
+from app.auth import alerts, factors, signing
+from app.auth.actor import Actor, AttestationGrade, DeviceState, Platform
+from app.auth.device import COLUMNS, Device, read_device
+from app.auth.directory import Directory
+from app.auth.errors import (
+    AttestationRejected,
+    ChallengeFailed,
+    EnrolmentExpired,
+    TooManyDevices,
+)
+from app.auth.factors import FactorStatus
+from app.auth.keys import Jwk
+from app.auth.otp import EnrolmentId, Otps
+from app.auth.outbox import Outbox
+from app.clock import Clock
+from app.database import Tx
+from app.errors import DpopRequired, ValidationFailed
+from app.ids import CustomerId, DeviceId
+from app.integrations.identity import IdentityProof, ProofRef
+from app.realtime import log
+from app.realtime.facts import DeviceChanged
+from app.rows import Row
+from app.settings import Settings
+
+_NAME_MAX = 64
+_LISTED = 20
+_SHOWN_DAYS = 90
+_NOTICE_S = 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindRequest:
+    """Step 4 as the phone sends it.
+
+    Args:
+        binding_nonce: 32 bytes from step 3.
+        name: chosen by the customer, 1..64 characters.
+        jwk: the device key.
+        signature: b64url signature of that key over `B`.
+        attests: whether a key attestation was sent along.
+    """
+
+    binding_nonce: bytes = field(repr=False)
+    name: str
+    jwk: Jwk
+    signature: str
+    attests: bool
+
+
+class Devices:
+    """Binds and shows phones.
+
+    Args:
+        clock: the bank's clock.
+        settings: how many, how long they cool, what they must attest.
+        directory: the phone number that is told.
+        otps: uses the code up.
+        outbox: tells the number.
+        identity: uses the activation code up.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        settings: Settings,
+        directory: Directory,
+        otps: Otps,
+        outbox: Outbox,
+        identity: IdentityProof,
+    ) -> None:
+        self._clock = clock
+        self._settings = settings
+        self._directory = directory
+        self._otps = otps
+        self._outbox = outbox
+        self._identity = identity
+
+    async def bind(self, actor: Actor, request: BindRequest) -> Device:
+        """Register the device key; the same key again gives the same device.
+
+        Raises:
+            DpopRequired: the request carries no proof.
+            ValidationFailed: the name is empty or too long.
+            EnrolmentExpired: the nonce is unknown, too old, or its proofs were used.
+            ChallengeFailed: signature, proof and key do not belong together, or the
+                key was bound before.
+            AttestationRejected: policy asks for one, or one came that nobody verified.
+            TooManyDevices: three are bound already.
+        """
+        if actor.proof is None:
+            raise DpopRequired
+        name = request.name.strip()
+        if not 0 < len(name) <= _NAME_MAX:
+            raise ValidationFailed(field=["name"])
+        _require_key(request, actor.proof.jkt)
+        enrolment = await self._enrolment(request.binding_nonce)
+        bound = enrolment.find("device_id", DeviceId)
+        if bound is not None:
+            return await self._bound_before(bound, request.jwk)
+        self._require_attestation(request)
+
+        async def work(tx: Tx) -> Device:
+            return await self._bind(tx, actor, enrolment, request, name)
+
+        return await database.transaction(work, name="auth.bind")
+
+    async def of_customer(self, actor: Actor) -> list[Device]:
+        """List the customer's phones, newest first, at most 20."""
+        now = self._clock.now()
+        rows = await database.read(
+            f"SELECT {COLUMNS} FROM device WHERE customer_id = $1 "  # noqa: S608  -- our own column list
+            "AND (state <> 'REVOKED' OR bound_at >= $2) "
+            "ORDER BY bound_at DESC, id DESC LIMIT $3",
+            actor.known_customer,
+            now - timedelta(days=_SHOWN_DAYS),
+            _LISTED,
+        )
+        return [read_device(row, now) for row in rows]
+
+    async def find(self, actor: Actor, device_id: DeviceId) -> Device | None:
+        """Read one phone of the customer; another customer's does not exist."""
+        row = await database.read_one(
+            f"SELECT {COLUMNS} FROM device WHERE id = $1 AND customer_id = $2",  # noqa: S608  -- our own column list
+            device_id,
+            actor.known_customer,
+        )
+        return None if row is None else read_device(row, self._clock.now())
+
+    async def factors(
+        self, devices: Sequence[DeviceId]
+    ) -> dict[DeviceId, list[FactorStatus]]:
+        """Give the factors of each phone, in one query."""
+        return await factors.of_devices(devices, self._settings)
+
+    # -------------------------------------------------------------- inside
+
+    def _require_attestation(self, request: BindRequest) -> None:
+        """Refuse what nobody verified, and a bare key where policy wants more."""
+        if request.attests or self._settings.attestation == "require":
+            raise AttestationRejected
+
+    async def _enrolment(self, nonce: bytes) -> Row:
+        row = await database.read_one(
+            "SELECT id, customer_id, platform, model, app_version, state, device_id, "
+            "proof_kind, proof_ref, expires_at FROM enrolment WHERE nonce_hash = $1",
+            signing.sha256(nonce),
+        )
+        if row is None or row.get("expires_at", datetime) <= self._clock.now():
+            raise EnrolmentExpired
+        if row.get("state", str) not in {"IDENTITY_PROVEN", "DONE"}:
+            raise EnrolmentExpired
+        return row
+
+    async def _bound_before(self, device: DeviceId, jwk: Jwk) -> Device:
+        """Answer a repeated step: the device of the same key, and of no other."""
+        row = await database.read_one(
+            f"SELECT {COLUMNS} FROM device WHERE id = $1",  # noqa: S608  -- our own column list
+            device,
+        )
+        found = None if row is None else read_device(row, self._clock.now())
+        if found is None or found.jkt != jwk.thumbprint:
+            raise EnrolmentExpired
+        return found
+
+    async def _bind(
+        self, tx: Tx, actor: Actor, enrolment: Row, request: BindRequest, name: str
+    ) -> Device:
+        customer = enrolment.get("customer_id", CustomerId)
+        await self._require_room(tx, customer, request.jwk)
+        device = self._made(enrolment, request, name)
+        await self._use_up(tx, enrolment, device.id)
+        await self._insert(tx, actor, device)
+        await self._tell(tx, actor, device)
+        return device
+
+    async def _require_room(self, tx: Tx, customer: CustomerId, jwk: Jwk) -> None:
+        # An update that changes nothing: two bindings of one customer take turns.
+        await tx.rows(
+            "UPDATE customer SET block_step = block_step WHERE id = $1 RETURNING id",
+            customer,
+        )
+        bound = await tx.rows(
+            "SELECT id FROM device WHERE customer_id = $1 AND state <> 'REVOKED'",
+            customer,
+        )
+        if len(bound) >= self._settings.devices_max:
+            raise TooManyDevices
+        used = await tx.one(
+            "SELECT id FROM device WHERE jkt = $1 OR bio_jkt = $1", jwk.thumbprint
+        )
+        if used is not None:
+            raise ChallengeFailed
+
+    async def _use_up(self, tx: Tx, enrolment: Row, device: DeviceId) -> None:
+        """Consume nonce, code and activation code; another enrolment may be faster."""
+        now = self._clock.now()
+        done = await tx.one(
+            "UPDATE enrolment SET state = 'DONE', device_id = $2 "
+            "WHERE id = $1 AND state = 'IDENTITY_PROVEN' RETURNING id",
+            enrolment.get("id", EnrolmentId),
+            device,
+        )
+        proof = ProofRef(
+            enrolment.get("proof_kind", str), enrolment.get("proof_ref", UUID)
+        )
+        if done is None or not await self._otps.consume(
+            tx, enrolment.get("id", EnrolmentId)
+        ):
+            raise EnrolmentExpired
+        if not await self._identity.consume(tx, proof, at=now):
+            raise EnrolmentExpired
+
+    def _made(self, enrolment: Row, request: BindRequest, name: str) -> Device:
+        now = self._clock.now()
+        cools = self._settings.cooling_s > 0
+        return Device(
+            id=DeviceId.new(),
+            customer=enrolment.get("customer_id", CustomerId),
+            jkt=request.jwk.thumbprint,
+            jwk=request.jwk,
+            platform=enrolment.get("platform", Platform),
+            name=name,
+            model=enrolment.find("model", str),
+            app_version=enrolment.find("app_version", str),
+            attestation=AttestationGrade.NONE,
+            state=DeviceState.COOLING if cools else DeviceState.ACTIVE,
+            lock_reason=None,
+            bound_at=now,
+            last_seen_at=now,
+            cooling_until=now + timedelta(seconds=self._settings.cooling_s),
+            first_factor_until=now + timedelta(seconds=self._settings.first_factor_s),
+            failed=0,
+        )
+
+    async def _insert(self, tx: Tx, actor: Actor, device: Device) -> None:
+        await tx.rows(
+            "INSERT INTO device (id, customer_id, jkt, jwk, platform, model, name, "
+            "app_version, attestation, state, cooling_until, cooling_profile, "
+            "bound_at, bound_from, first_factor_until, last_seen_at) VALUES ($1, $2, "
+            "$3, $4, $5, $6, $7, $8, $9, $10, $11, 'standard', $12, $13, $14, $15) "
+            "RETURNING id",
+            device.id,
+            device.customer,
+            device.jkt,
+            device.jwk.text,
+            device.platform,
+            device.model,
+            device.name,
+            device.app_version,
+            device.attestation,
+            device.state,
+            device.cooling_until,
+            device.bound_at,
+            actor.origin.address,
+            device.first_factor_until,
+            device.last_seen_at,
+        )
+
+    async def _tell(self, tx: Tx, actor: Actor, device: Device) -> None:
+        """Tell the other phones and the number that a phone was added."""
+        now = self._clock.now()
+        binder = replace(actor, customer=device.customer, device=device.id)
+        entry = binder.entry(
+            "device.bound",
+            now,
+            object=str(device.id),
+            detail={"platform": device.platform.value, "attestation": "NONE"},
+        )
+        alerts.tell(tx, entry, f"A phone was added: {device.name}.")
+        log.append(
+            tx,
+            DeviceChanged(
+                customer=device.customer, occurred_at=now, device=device.shot()
+            ),
+        )
+        text = (
+            f"A phone was added to your bank: {device.model or device.platform.value}. "
+            "If that was not you, call us at once."
+        )
+        expires_at = now + timedelta(seconds=_NOTICE_S)
+        to = await self._directory.phone_inside(tx, device.customer)
+        await self._outbox.put(tx, to, text, expires_at)
+
+
+def _require_key(request: BindRequest, proof_jkt: str) -> None:
+    """Demand that key, signature and the request's proof are of one phone."""
+    jkt = request.jwk.thumbprint
+    message = signing.binding_message(request.binding_nonce, jkt)
+    try:
+        signature = signing.unb64u(request.signature, signing.SIGNATURE_BYTES)
+    except signing.MalformedText:
+        raise ChallengeFailed from None
+    if jkt != proof_jkt:
+        raise ChallengeFailed
+    if not signing.is_signed(request.jwk.public, signature, message):
+        raise ChallengeFailed
+
+
+async def settle_states(clock: Clock) -> int:
+    """Write what time did: unused phones REVOKED, cooled ones ACTIVE; gives how many.
+
+    A job of the worker, once a minute; reading is right without it.
+    """
+    now = clock.now()
+
+    async def work(tx: Tx) -> int:
+        unused = await tx.rows(
+            "UPDATE device SET state = 'REVOKED' WHERE state = 'COOLING' "  # noqa: S608  -- our own column list
+            "AND first_factor_until <= $1 AND NOT EXISTS "
+            "(SELECT 1 FROM mpin_secret m WHERE m.device_id = device.id) "
+            "AND NOT EXISTS (SELECT 1 FROM session s WHERE s.device_id = device.id) "
+            f"RETURNING {COLUMNS}",
+            now,
+        )
+        cooled = await tx.rows(
+            "UPDATE device SET state = 'ACTIVE' WHERE state = 'COOLING' "  # noqa: S608  -- our own column list
+            f"AND cooling_until <= $1 RETURNING {COLUMNS}",
+            now,
+        )
+        for row in (*unused, *cooled):
+            device = read_device(row, now)
+            log.append(
+                tx,
+                DeviceChanged(
+                    customer=device.customer, occurred_at=now, device=device.shot()
+                ),
+            )
+        for row in unused:
+            audit.append(
+                tx,
+                audit.Entry(
+                    action="device.revoked",
+                    at=now,
+                    request_id=str(row.get("id", DeviceId)),
+                    customer=row.get("customer_id", CustomerId),
+                    object=str(row.get("id", DeviceId)),
+                    detail={"reason": "UNUSED"},
+                ),
+            )
+        return len(unused) + len(cooled)
+
+    return await database.transaction(work, name="auth.settle_states")

@@ -1,0 +1,135 @@
+"""What this room may refuse: one class per code (graphql.md section 3.3).
+
+Before a device is proven every mismatch is the same InvalidCredential without facts, so
+that a stranger learns nothing.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from app.errors import ErrorCode, Refusal
+
+if TYPE_CHECKING:
+    from app.auth.challenge import Challenge
+
+
+class InvalidCredential(Refusal):
+    """Sign-in, code or identity proof was refused.
+
+    Args:
+        attempts_left: tries before the factor locks; None while the caller's device is
+            not proven.
+        repeated: the byte-identical wrong answer came again and was not counted.
+    """
+
+    code = ErrorCode.INVALID_CREDENTIAL
+    sentence = "That is not right."
+
+    def __init__(
+        self, attempts_left: int | None = None, *, repeated: bool = False
+    ) -> None:
+        super().__init__()
+        self.attempts_left = attempts_left
+        self.repeated = repeated
+        self.locked_until: datetime | None = None
+
+
+class CredentialLocked(Refusal):
+    """Too many wrong tries: the factor is locked, or the customer is blocked.
+
+    Args:
+        locked_until: end of the pause; None means the factor must be set again.
+    """
+
+    code = ErrorCode.CREDENTIAL_LOCKED
+    sentence = "Too many wrong tries. This is locked."
+
+    def __init__(self, locked_until: datetime | None = None) -> None:
+        super().__init__()
+        self.attempts_left: int | None = 0
+        self.locked_until = locked_until
+
+
+class DeviceLocked(Refusal):
+    """The phone is suspended; it keeps its keys."""
+
+    code = ErrorCode.DEVICE_LOCKED
+    sentence = "This phone is locked. Unlock it on another phone or enrol it again."
+
+
+class DeviceBlocked(Refusal):
+    """The phone was removed; it erases its keys."""
+
+    code = ErrorCode.DEVICE_BLOCKED
+    sentence = "This phone was removed. Please enrol it again."
+
+
+class SessionLocked(Refusal):
+    """Five minutes without an operation of the customer."""
+
+    code = ErrorCode.SESSION_LOCKED
+    sentence = "Please unlock the app."
+
+
+class ChallengeExpired(Refusal):
+    """Too old, answered with other bytes, or never existed."""
+
+    code = ErrorCode.CHALLENGE_EXPIRED
+    sentence = "This took too long. Please start again."
+
+
+class AnsweredByTwin(ChallengeExpired):
+    """The byte-identical answer came twice at once and the other one was faster.
+
+    The owner of the challenge shows what the other one made.
+    """
+
+
+class ChallengeFailed(Refusal):
+    """The signature does not cover the challenge as the bank stores it."""
+
+    code = ErrorCode.CHALLENGE_FAILED
+    sentence = "The approval does not match. Please check the details again."
+
+
+class StepUpRequired(Refusal):
+    """The call needs an approval of exactly this field and this input.
+
+    Args:
+        challenge: what the phone shows and signs.
+    """
+
+    code = ErrorCode.STEP_UP_REQUIRED
+    sentence = "Please approve this."
+
+    def __init__(self, challenge: "Challenge") -> None:
+        super().__init__()
+        self.challenge = challenge
+
+
+class AttestationRejected(Refusal):
+    """Policy asks for an attestation, or the one given does not verify."""
+
+    code = ErrorCode.ATTESTATION_REJECTED
+    sentence = "This phone could not be verified."
+
+
+class AppUpdateRequired(Refusal):
+    """The app is older than the oldest version that may sign in."""
+
+    code = ErrorCode.APP_UPDATE_REQUIRED
+    sentence = "Please update the app."
+
+
+class EnrolmentExpired(Refusal):
+    """The enrolment is too old, finished, or used up its tries."""
+
+    code = ErrorCode.ENROLMENT_EXPIRED
+    sentence = "This took too long. Please start again."
+
+
+class TooManyDevices(Refusal):
+    """As many phones are bound as one customer may have."""
+
+    code = ErrorCode.TOO_MANY_DEVICES
+    sentence = "Too many phones are bound already. Remove one first."

@@ -1,0 +1,99 @@
+"""The staff's desk on the command line: plain functions over an opened bank.
+
+Every change asks who and why, goes through the services' own doors and is an audit
+entry with the person's name.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from app.auth.standing import Added, Customers, NewCustomer, Staff
+from app.errors import ValidationFailed
+
+_HEADER = ["number", "name", "phone", "locale"]
+_FILE_BYTES_MAX = 4 * 1024 * 1024
+
+
+class Desk(Protocol):
+    """What the desk needs of a bank."""
+
+    @property
+    def customers(self) -> Customers:
+        """The staff's side of the auth room."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How many customers a file brought."""
+
+    count: int
+
+
+async def customers_add(bank: Desk, staff: Staff, new: NewCustomer) -> Added:
+    """Add one customer; prints nothing, gives the number on the letter.
+
+    Raises:
+        ValidationFailed, Conflict: as `Customers.add`.
+    """
+    return await bank.customers.add(staff, new)
+
+
+async def customers_import(bank: Desk, staff: Staff, file: Path) -> Imported:
+    """Add the customers of a CSV file `number,name,phone,locale`, all or none.
+
+    Raises:
+        ValidationFailed: not such a file; the sentence names the line.
+        Conflict: a number is taken; nothing was added.
+    """
+    added = await bank.customers.add_all(staff, read_file(file))
+    return Imported(len(added))
+
+
+async def customers_code(bank: Desk, staff: Staff, number: str) -> str:
+    """Issue an activation code and give it as it is printed.
+
+    Raises:
+        NotFound: no such customer.
+        ValidationFailed: who or why is missing.
+    """
+    return await bank.customers.code(staff, number)
+
+
+async def customers_unlock(bank: Desk, staff: Staff, number: str) -> int:
+    """End blocks and locks of a customer; gives how many phones were unlocked.
+
+    Raises:
+        NotFound: no such customer.
+        ValidationFailed: who or why is missing.
+    """
+    return await bank.customers.unlock(staff, number)
+
+
+def read_file(file: Path) -> list[NewCustomer]:
+    """Read a CSV file of customers; the first line is the header.
+
+    Raises:
+        ValidationFailed: unreadable, too large, another header, or a short line.
+    """
+    try:
+        if file.stat().st_size > _FILE_BYTES_MAX:
+            raise ValidationFailed(f"{file.name} is larger than 4 MiB.")
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            rows = list(csv.reader(lines, strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise ValidationFailed(f"{file.name} is not a readable CSV file.") from None
+    if not rows or [name.strip() for name in rows[0]] != _HEADER:
+        raise ValidationFailed(f"The first line is {','.join(_HEADER)}.")
+    return [_read(row, line) for line, row in enumerate(rows[1:], start=1) if row]
+
+
+def _read(row: list[str], line: int) -> NewCustomer:
+    if len(row) != len(_HEADER):
+        raise ValidationFailed(f"Line {line}: give {len(_HEADER)} values.")
+    number, name, phone, locale = (value.strip() for value in row)
+    return NewCustomer(
+        number=number or None, name=name, phone=phone, locale=locale or "en-IN"
+    )

@@ -1,0 +1,201 @@
+"""Counting wrong tries: the pure table, and what it does to rows."""
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app import database
+from app.auth import lockout
+from app.auth.actor import DeviceState
+from app.auth.device import DeviceEvent, moved
+from app.auth.errors import CredentialLocked, DeviceLocked, InvalidCredential
+from app.auth.lockout import Verdict, judge
+from app.errors import Refusal, Unauthenticated
+from tests.auth.room import STAFF, Person, Phone, Room
+from tests.auth.test_login import failed_of, sessions_made
+from tests.auth.test_sessions import change
+
+
+@pytest.mark.parametrize(
+    ("failed", "verdict"),
+    [
+        (1, Verdict(attempts_left=4, warns=False, erases=False, locks=False)),
+        (3, Verdict(attempts_left=2, warns=False, erases=False, locks=False)),
+        (4, Verdict(attempts_left=1, warns=True, erases=False, locks=False)),
+        (5, Verdict(attempts_left=0, warns=False, erases=True, locks=False)),
+        (9, Verdict(attempts_left=0, warns=False, erases=True, locks=False)),
+    ],
+)
+def test_the_table_of_wrong_pins(failed: int, verdict: Verdict) -> None:
+    assert judge(failed, 5, failed, 10) == verdict
+
+
+def test_ten_failures_over_all_factors_lock_the_device() -> None:
+    assert not judge(1, 5, 9, 10).locks
+    assert judge(1, 5, 10, 10).locks
+
+
+@given(st.integers(0, 20), st.integers(1, 5), st.integers(0, 20), st.integers(1, 10))
+def test_a_verdict_erases_exactly_when_no_try_is_left(
+    failed: int, tries: int, device_failed: int, device_tries: int
+) -> None:
+    verdict = judge(failed, tries, device_failed, device_tries)
+
+    assert verdict.erases == (verdict.attempts_left == 0) == (failed >= tries)
+    assert verdict.locks == (device_failed >= device_tries)
+    assert not (verdict.warns and verdict.erases)
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(DeviceEvent)), st.booleans())))
+def test_device_states_move_only_as_the_table_says(
+    events: list[tuple[DeviceEvent, bool]],
+) -> None:
+    state = DeviceState.COOLING
+
+    for event, cools in events:
+        following = moved(state, event, cools=cools)
+        if state is DeviceState.REVOKED:
+            assert following is None
+        if following is DeviceState.LOCKED:
+            assert event is DeviceEvent.FAILURES
+            assert moved(following, DeviceEvent.UNLOCKED) is DeviceState.ACTIVE
+        if following is DeviceState.REVOKED:
+            assert (state, event) == (DeviceState.COOLING, DeviceEvent.UNUSED)
+        if event is DeviceEvent.UNLOCKED and state is DeviceState.LOCKED:
+            cooled = DeviceState.COOLING if cools else DeviceState.ACTIVE
+            assert following is cooled
+        state = following or state
+
+
+async def wrong(phone: Phone) -> Refusal:
+    with pytest.raises(Refusal) as refused:
+        await phone.login(secret=os.urandom(32))
+    return refused.value
+
+
+async def test_a_right_pin_forgets_the_wrong_ones(phone: Phone) -> None:
+    for _ in range(4):
+        await wrong(phone)
+
+    await phone.login()
+
+    assert await failed_of(phone) == 0
+    refused = await wrong(phone)
+    assert isinstance(refused, InvalidCredential)
+    assert refused.attempts_left == 4
+
+
+async def test_the_fifth_wrong_pin_erases_the_secret(phone: Phone) -> None:
+    outcomes = [await wrong(phone) for _ in range(6)]
+
+    assert [type(one) for one in outcomes] == [InvalidCredential] * 4 + [
+        CredentialLocked
+    ] * 2
+    rows = await database.read("SELECT sealed, state FROM mpin_secret")
+    assert [(row.find("sealed", bytes), row.get("state", str)) for row in rows] == [
+        (None, "LOCKED")
+    ]
+    with pytest.raises(CredentialLocked):
+        await phone.login()
+    assert await sessions_made() == 0
+
+
+async def test_ten_failures_lock_the_phone_and_staff_unlocks_it(
+    room: Room, phone: Phone, asha: Person
+) -> None:
+    await phone.login()
+    await change("UPDATE device SET failed = 9")
+
+    await wrong(phone)
+
+    rows = await database.read("SELECT state, lock_reason, lock_before FROM device")
+    assert [row.get("state", str) for row in rows] == ["LOCKED"]
+    assert rows[0].get("lock_reason", str) == "FAILURES"
+    assert rows[0].get("lock_before", str) == "COOLING"
+    with pytest.raises(Unauthenticated) as refused:
+        await phone.as_login()
+    assert refused.value.reason == "DEVICE_LOCKED"
+    with pytest.raises(DeviceLocked):
+        await phone.login()
+
+    assert await room.customers.unlock(STAFF, asha.number) == 1
+    await phone.login()
+
+
+async def test_another_phone_of_the_customer_still_signs_in(
+    room: Room, phone: Phone, asha: Person
+) -> None:
+    asha.code = await room.customers.code(STAFF, asha.number)
+    other = Phone(room)
+    await other.enrol(asha)
+
+    for _ in range(6):
+        await wrong(phone)
+
+    await other.login()
+    assert await failed_of(other) == 0
+
+
+async def test_a_phone_without_an_mpin_is_not_told_so(room: Room, asha: Person) -> None:
+    phone = Phone(room)
+    await phone.bind(await phone.prove(asha))
+
+    assert isinstance(await wrong(phone), InvalidCredential)
+
+
+async def test_no_try_is_charged_once_the_device_has_none(
+    room: Room, phone: Phone
+) -> None:
+    await change("UPDATE device SET failed = 10")
+    assert phone.device is not None
+    name = phone.device.id
+
+    async def charge(tx: database.Tx) -> bytes:
+        return await lockout.charge(tx, name, 5, 10)
+
+    with pytest.raises(DeviceLocked):
+        await database.transaction(charge, name="test.charge")
+
+    assert await failed_of(phone) == 0
+
+
+async def test_a_right_answer_does_not_bring_an_erased_secret_back(
+    room: Room, phone: Phone
+) -> None:
+    await change("UPDATE mpin_secret SET state = 'LOCKED', sealed = NULL, failed = 5")
+    assert phone.device is not None
+    name = phone.device.id
+
+    async def refund(tx: database.Tx) -> None:
+        await lockout.refund(tx, name)
+
+    with pytest.raises(CredentialLocked):
+        await database.transaction(refund, name="test.refund")
+
+    assert await failed_of(phone) == 5
+
+
+async def test_erasing_and_locking_twice_tells_once(room: Room, phone: Phone) -> None:
+    actor = await phone.as_device()
+    await change("UPDATE mpin_secret SET failed = 5")
+    await change("UPDATE device SET failed = 10")
+    judged = lockout.Lockout(sessions=room.sessions, tries=5, device_tries=10)
+
+    async def work(tx: database.Tx) -> Verdict:
+        return await judged.wrong(tx, actor, room.clock.now())
+
+    for _ in range(2):
+        verdict = await database.transaction(work, name="test.wrong")
+        assert verdict.erases
+        assert verdict.locks
+
+    rows = await database.read(
+        "SELECT action FROM audit_entry "
+        "WHERE action IN ('mpin.locked', 'device.locked')"
+    )
+    assert sorted(row.get("action", str) for row in rows) == [
+        "device.locked",
+        "mpin.locked",
+    ]
