@@ -1,0 +1,210 @@
+"""Rows of saved payees: the address sealed at rest, found again by its peppered hash.
+
+Plain reads go through the ORM; what a condition guards is SQL.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tortoise.expressions import Q
+
+from app import database
+from app.database import Tx
+from app.ids import BeneficiaryId, CustomerId
+from app.payments.beneficiary import Address, Beneficiary
+from app.payments.models import BeneficiaryRow
+from app.rows import Row
+from app.vault import Vault
+
+_SEALED = "beneficiary"
+_PURPOSE = "mac/payee"
+_SCHEME = "INTERNAL"
+_COLUMNS = (
+    "id, customer_id, nickname, name, masked, bank_code, cooling_until, favourite, "
+    "last_paid_at"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A payee about to be saved."""
+
+    id: BeneficiaryId
+    customer: CustomerId
+    nickname: str
+    name: str
+    number: str = field(repr=False)
+    masked: str
+    bank_code: str
+    cooling_until: datetime
+
+
+class AddressBook:
+    """The payees of every customer, as rows."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    def hash(self, number: str) -> bytes:
+        """Give the key of a payee: one byte of pepper id, then the peppered MAC."""
+        key_id, mac = next(self._vault.macs(_PURPOSE, number.encode()))
+        return bytes((key_id,)) + mac
+
+    async def holds(self, customer: CustomerId, number: str) -> bool:
+        """Tell whether a customer has this number already, under any pepper."""
+        hashes = [
+            bytes((key_id,)) + mac
+            for key_id, mac in self._vault.macs(_PURPOSE, number.encode())
+        ]
+        return (
+            await BeneficiaryRow.filter(
+                customer_id=customer.value, deleted_at=None, address_hash__in=hashes
+            )
+            .using_db(database.orm())
+            .exists()
+        )
+
+    async def insert(self, tx: Tx, entry: Entry) -> Beneficiary | None:
+        """Save a payee; None when the customer has this number already."""
+        made = await tx.one(
+            "INSERT INTO beneficiary (id, customer_id, nickname, name, scheme, "
+            "address_enc, address_hash, masked, bank_code, cooling_until) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
+            "ON CONFLICT (customer_id, address_hash) WHERE deleted_at IS NULL "
+            "DO NOTHING RETURNING id",
+            entry.id,
+            entry.customer,
+            entry.nickname,
+            entry.name,
+            _SCHEME,
+            self._vault.seal(_SEALED, str(entry.id), entry.number.encode()),
+            self.hash(entry.number),
+            entry.masked,
+            entry.bank_code,
+            entry.cooling_until,
+        )
+        if made is None:
+            return None
+        return Beneficiary(
+            id=entry.id,
+            customer=entry.customer,
+            nickname=entry.nickname,
+            name=entry.name,
+            masked_account=entry.masked,
+            bank_code=entry.bank_code,
+            cooling_until=entry.cooling_until,
+        )
+
+    async def remove(
+        self, tx: Tx, customer: CustomerId, beneficiary: BeneficiaryId, at: datetime
+    ) -> bool:
+        """Mark a payee deleted; False when it was, or never was the customer's."""
+        gone = await tx.one(
+            "UPDATE beneficiary SET deleted_at = $3 "
+            "WHERE id = $1 AND customer_id = $2 AND deleted_at IS NULL RETURNING id",
+            beneficiary,
+            customer,
+            at,
+        )
+        return gone is not None
+
+    async def paid(self, tx: Tx, beneficiary: BeneficiaryId, at: datetime) -> None:
+        """Note when a payee was last paid."""
+        await tx.one(
+            "UPDATE beneficiary SET last_paid_at = $2 WHERE id = $1 RETURNING id",
+            beneficiary,
+            at,
+        )
+
+    async def find(
+        self,
+        customer: CustomerId,
+        beneficiary: BeneficiaryId,
+        *,
+        deleted: bool = False,
+    ) -> tuple[Beneficiary, Address] | None:
+        """Read a customer's payee and open the full address.
+
+        Args:
+            customer: whose payee.
+            beneficiary: which.
+            deleted: also one that was deleted: a payment to it may still wait.
+        """
+        row = (
+            await BeneficiaryRow.filter(
+                id=beneficiary.value, customer_id=customer.value
+            )
+            .using_db(database.orm())
+            .first()
+        )
+        if row is None or (row.deleted_at is not None and not deleted):
+            return None
+        number = self._vault.open(_SEALED, str(beneficiary), row.address_enc).decode()
+        key = row.address_hash.hex()
+        return _value(row), Address(number=number, bank_code=row.bank_code, key=key)
+
+    async def page(
+        self,
+        customer: CustomerId,
+        *,
+        limit: int,
+        after: BeneficiaryId | None,
+        search: str | None,
+    ) -> list[Beneficiary]:
+        """Read a customer's payees, the newest first, older than `after`."""
+        found = BeneficiaryRow.filter(customer_id=customer.value, deleted_at=None)
+        if after is not None:
+            found = found.filter(id__lt=after.value)
+        text = (search or "").strip()
+        if text:
+            found = found.filter(
+                Q(nickname__icontains=text)
+                | Q(name__icontains=text)
+                | Q(masked__icontains=text)
+            )
+        rows = await found.order_by("-id").limit(limit).using_db(database.orm())
+        return [_value(row) for row in rows]
+
+    async def several(
+        self, customer: CustomerId, ids: Sequence[BeneficiaryId]
+    ) -> dict[BeneficiaryId, Beneficiary]:
+        """Read a customer's payees by id; deleted and foreign ones are left out."""
+        if not ids:
+            return {}
+        rows = await database.read(
+            f"SELECT {_COLUMNS} FROM beneficiary "  # noqa: S608  -- our own columns
+            "WHERE customer_id = $1 AND deleted_at IS NULL "
+            f"AND id IN {database.placeholders(1, len(ids), 2)}",
+            customer,
+            *ids,
+        )
+        return {found.id: found for found in map(_read, rows)}
+
+
+def _read(row: Row) -> Beneficiary:
+    return Beneficiary(
+        id=row.get("id", BeneficiaryId),
+        customer=row.get("customer_id", CustomerId),
+        nickname=row.get("nickname", str),
+        name=row.get("name", str),
+        masked_account=row.get("masked", str),
+        bank_code=row.find("bank_code", str),
+        cooling_until=row.get("cooling_until", datetime),
+        favourite=row.get("favourite", bool),
+        last_paid_at=row.find("last_paid_at", datetime),
+    )
+
+
+def _value(row: BeneficiaryRow) -> Beneficiary:
+    return Beneficiary(
+        id=BeneficiaryId(row.id),
+        customer=CustomerId(row.customer_id),
+        nickname=row.nickname,
+        name=row.name,
+        masked_account=row.masked,
+        bank_code=row.bank_code,
+        cooling_until=row.cooling_until,
+        favourite=row.favourite,
+        last_paid_at=row.last_paid_at,
+    )

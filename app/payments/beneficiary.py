@@ -1,0 +1,99 @@
+"""A saved payee as the other rooms and the edge see it: frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.ids import BeneficiaryId, CustomerId
+from app.realtime import facts
+
+OPERATION = "beneficiaryCreate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beneficiary:
+    """A saved payee; its full address stays sealed in the room.
+
+    `cooling_until` is the end of its waiting time, also when that is over.
+    """
+
+    id: BeneficiaryId
+    customer: CustomerId
+    nickname: str
+    name: str
+    masked_account: str
+    bank_code: str | None
+    cooling_until: datetime
+    favourite: bool = False
+    last_paid_at: datetime | None = None
+
+    def cooling_at(self, now: datetime) -> datetime | None:
+        """Give the end of the waiting time while it runs, else None."""
+        return self.cooling_until if self.cooling_until > now else None
+
+    def shot(self) -> facts.BeneficiaryShot:
+        """Give the snapshot that goes into an event."""
+        return facts.BeneficiaryShot(
+            id=str(self.id),
+            nickname=self.nickname,
+            name=self.name,
+            masked_account=self.masked_account,
+            bank_code=self.bank_code,
+            cooling_until=self.cooling_until,
+            favourite=self.favourite,
+            last_paid_at=self.last_paid_at,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeneficiaryRequest:
+    """What a phone asks for.
+
+    Args:
+        key: the phone's IdempotencyKey.
+        nickname: what the customer calls the payee, 1 to 40 characters.
+        name: the payee's name, 1 to 70 characters.
+        account_number: full number of an account of this bank.
+        bank_code: code of this bank, or None.
+        risk_acknowledged: the customer saw a warning and goes on.
+    """
+
+    key: str
+    nickname: str
+    name: str
+    account_number: str = field(repr=False)
+    bank_code: str | None = None
+    risk_acknowledged: bool = False
+
+    def coerced(self) -> Mapping[str, object]:
+        """Give the GraphQL input in full, as the customer approves it."""
+        account: dict[str, object] = {"accountNumber": self.account_number}
+        if self.bank_code is not None:
+            account["bankCode"] = self.bank_code
+        return {
+            "idempotencyKey": self.key,
+            "name": self.name,
+            "nickname": self.nickname,
+            "payee": {"account": account},
+            "riskAcknowledged": self.risk_acknowledged,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The payee, and whether the key was seen before and nothing new happened."""
+
+    beneficiary: Beneficiary
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where a saved payee is paid: opened only to show it in an approval and to pay.
+
+    `key` is the same for the same address of one customer, and names nobody.
+    """
+
+    number: str = field(repr=False)
+    bank_code: str | None
+    key: str

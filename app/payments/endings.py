@@ -1,0 +1,151 @@
+"""How a payment that waits for its customer ends without moving money.
+
+Refused, cancelled, three wrong answers, or out of time: each is one transaction that
+moves the payment, cancels its challenge and tells the customer's phones.
+"""
+
+from app import database
+from app.auth.actor import Actor
+from app.auth.challenges import Challenges
+from app.auth.errors import ChallengeExpired
+from app.auth.sessions import Sessions
+from app.clock import Clock
+from app.database import Tx
+from app.errors import ErrorCode
+from app.ids import ChallengeId, PaymentId
+from app.payments import denials, moves, news
+from app.payments.errors import TooLate
+from app.payments.history import History
+from app.payments.lifecycle import Event, State
+from app.payments.moves import Move
+from app.payments.passage import Passage
+from app.payments.payment import Payment, StepDetail, StepSource
+from app.realtime.facts import AccountShot
+
+_TRIES = 3  # wrong answers to all challenges of one payment (banking.md 4.1)
+
+
+class Endings(History):
+    """Ends waiting payments. Rows are locked payment first, then challenge."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        passage: Passage,
+        challenges: Challenges,
+        sessions: Sessions,
+    ) -> None:
+        super().__init__(challenges=challenges)
+        self._clock = clock
+        self._passage = passage
+        self._sessions = sessions
+
+    async def refuse(self, actor: Actor, challenge: ChallengeId) -> Payment:
+        """Let the customer say no to the approval: CANCELLED.
+
+        Raises:
+            ChallengeExpired: it is not pending any more, or not this device's.
+        """
+        payment = await self._subject(actor, challenge)
+        if payment.state is State.CANCELLED:
+            return payment
+        account = await self._passage.account_of(payment)
+        move = self._cancelling(StepDetail.REFUSED)
+
+        async def work(tx: Tx) -> None:
+            waiting = await moves.lock_waiting(tx, payment.id, move.at)
+            await self._challenges.refuse(tx, actor, challenge)
+            if waiting is None or not await self._moved(tx, waiting, move, account):
+                raise ChallengeExpired
+            news.by_customer(tx, actor, "payment.refused", waiting, move.at)
+
+        await database.transaction(work, name="payments.refuse")
+        return await self._now(payment.id)
+
+    async def cancel(self, actor: Actor, payment: str) -> Payment:
+        """Stop a payment before its approval; again gives the same end.
+
+        Raises:
+            NotFound: no such payment of this customer.
+            TooLate: it was approved, or it ended otherwise.
+        """
+        async with denials.kept(actor, "payment.cancelled", self._clock, payment):
+            found = await self._own(actor, payment)
+            if found.state is State.CANCELLED:
+                return found
+            account = await self._passage.account_of(found)
+            move = self._cancelling(StepDetail.CANCELLED)
+
+            async def work(tx: Tx) -> None:
+                await self._sessions.require_live(tx, actor)
+                waiting = await moves.lock_waiting(tx, found.id, move.at)
+                if waiting is None:
+                    raise TooLate(field=["id"])
+                await self._challenges.cancel(tx, str(found.id))
+                await self._moved(tx, waiting, move, account)
+                news.by_customer(tx, actor, "payment.cancelled", waiting, move.at)
+
+            await database.transaction(work, name="payments.cancel")
+        return await self._now(found.id)
+
+    async def expire(self, payment: PaymentId) -> None:
+        """End a payment that was not approved in time; nothing if it moved on."""
+        found = await self._now(payment)
+        account = await self._passage.account_of(found)
+        now = self._clock.now()
+        move = Move(
+            event=Event.TIME_RAN_OUT,
+            at=now,
+            source=StepSource.CLOCK,
+            detail=StepDetail.NOT_APPROVED_IN_TIME,
+        )
+
+        async def work(tx: Tx) -> None:
+            late = await moves.lock_late(tx, payment, now)
+            if late is None:
+                return
+            await self._challenges.cancel(tx, str(payment))
+            await self._moved(tx, late, move, account)
+            news.by_bank(tx, "payment.expired", late, now, "payments.expiry")
+
+        await database.transaction(work, name="payments.expire")
+
+    def _cancelling(self, detail: StepDetail) -> Move:
+        return Move(
+            event=Event.CANCELLED,
+            at=self._clock.now(),
+            source=StepSource.CUSTOMER,
+            detail=detail,
+        )
+
+    async def _wrong(self, actor: Actor, payment: Payment) -> None:
+        """Count a wrong answer; the third over all challenges ends the payment."""
+        account = await self._passage.account_of(payment)
+        now = self._clock.now()
+        move = Move(
+            event=Event.ANSWERS_FAILED,
+            at=now,
+            source=StepSource.CUSTOMER,
+            detail=StepDetail.TOO_MANY_ANSWERS,
+            code=ErrorCode.CHALLENGE_FAILED,
+        )
+
+        async def work(tx: Tx) -> None:
+            counted = await moves.count_failed_answer(tx, payment.id)
+            if counted is None or counted.failed_answers < _TRIES:
+                return
+            await self._challenges.cancel(tx, str(payment.id))
+            await self._moved(tx, counted, move, account)
+            news.by_customer(tx, actor, "payment.declined", counted, now)
+
+        await database.transaction(work, name="payments.wrong_answer")
+
+    async def _moved(
+        self, tx: Tx, payment: Payment, move: Move, account: AccountShot
+    ) -> bool:
+        """Make a move and tell it; False when the payment is elsewhere by now."""
+        moved = await moves.move(tx, payment, move)
+        if moved is not None:
+            news.tell(tx, *moved, account)
+        return moved is not None

@@ -1,0 +1,50 @@
+"""What the payments room says no with; facts are attributes (graphql.md 3.3)."""
+
+from collections.abc import Sequence
+
+from app.errors import ErrorCode, Refusal
+from app.money import Money
+
+
+class InsufficientFunds(Refusal):
+    """The account does not hold enough.
+
+    Args:
+        short_by: how much is missing.
+        field: path inside the input.
+    """
+
+    code = ErrorCode.INSUFFICIENT_FUNDS
+    sentence = "There is not enough money on this account."
+
+    def __init__(self, short_by: Money, *, field: Sequence[str] | None = None) -> None:
+        super().__init__(field=field)
+        self.short_by = short_by
+
+
+class AccountBlocked(Refusal):
+    """The account may not pay, or not be paid to, at the moment."""
+
+    code = ErrorCode.ACCOUNT_BLOCKED
+    sentence = "This account is blocked for this kind of payment."
+
+
+class CurrencyMismatch(Refusal):
+    """Amount and accounts are not of one currency."""
+
+    code = ErrorCode.CURRENCY_MISMATCH
+    sentence = "This account is kept in another currency."
+
+
+class PayeeRejected(Refusal):
+    """No account of this bank stands behind the address, or it takes no money."""
+
+    code = ErrorCode.PAYEE_REJECTED
+    sentence = "This payee cannot be paid. Please check the account number."
+
+
+class TooLate(Refusal):
+    """The payment was approved or has ended: it cannot be stopped any more."""
+
+    code = ErrorCode.TOO_LATE
+    sentence = "This payment cannot be stopped any more."

@@ -1,0 +1,221 @@
+"""Every write to a payment: one guarded statement each, with its line of the timeline.
+
+Every move is one `UPDATE ... WHERE id AND state RETURNING`, so of two who try the same
+move one gets the payment and the other gets None (banking.md section 4.2).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app import database
+from app.database import Tx
+from app.errors import ErrorCode
+from app.ids import ChallengeId, DeviceId, PaymentId
+from app.payments import lifecycle
+from app.payments.lifecycle import Event, State
+from app.payments.payment import Payment, PaymentStep, StepDetail, StepSource
+from app.payments.records import COLUMNS, payment_of, text_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One legal move and what the timeline says of it."""
+
+    event: Event
+    at: datetime
+    source: StepSource
+    detail: StepDetail
+    code: ErrorCode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who carries a payment on, and until when nobody else may."""
+
+    holder: str
+    until: datetime
+
+
+async def insert(
+    tx: Tx, payment: Payment, payee_key: str, payload_hash: bytes
+) -> PaymentStep:
+    """Write a new payment and the first line of its timeline."""
+    await tx.rows(
+        "INSERT INTO payment (id, customer_id, from_account_id, state, rail, "  # noqa: S608  -- our own columns
+        "dest_kind, dest_json, payee_key, amount, currency, fee, reference, note, "
+        "payload_hash, challenge_id, authorise_by, idempotency_key, device_id, "
+        "created_at) VALUES "
+        f"{database.placeholders(1, 19)}",
+        payment.id,
+        payment.customer,
+        payment.from_account,
+        payment.state,
+        payment.rail,
+        payment.destination.kind,
+        text_of(payment.destination),
+        payee_key,
+        payment.amount.minor,
+        payment.amount.currency,
+        payment.fee.minor,
+        payment.reference,
+        payment.note,
+        payload_hash,
+        payment.challenge,
+        payment.authorise_by,
+        payment.idempotency_key,
+        payment.device,
+        payment.created_at,
+    )
+    return await _step(
+        tx, payment, payment.created_at, StepSource.CUSTOMER, StepDetail.CREATED
+    )
+
+
+async def move(
+    tx: Tx, payment: Payment, move: Move, lease: Lease | None = None
+) -> tuple[Payment, PaymentStep] | None:
+    """Make one move; None when the payment is no longer where `payment` says.
+
+    A move ends whatever was unsure, and the lease unless a new one is given.
+    """
+    state = lifecycle.moved(payment.state, move.event)
+    row = await tx.one(
+        "UPDATE payment SET state = $3, decline_code = $4, settled_at = $5, "  # noqa: S608  -- our own columns
+        "unsure_since = NULL, lease_by = $6, lease_until = $7 "
+        f"WHERE id = $1 AND state = $2 RETURNING {COLUMNS}",
+        payment.id,
+        payment.state,
+        state,
+        move.code or payment.reason,
+        move.at if state is State.SETTLED else payment.settled_at,
+        lease.holder if lease else None,
+        lease.until if lease else None,
+    )
+    if row is None:
+        return None
+    moved = payment_of(row)
+    return moved, await _step(tx, moved, move.at, move.source, move.detail)
+
+
+async def renew(
+    tx: Tx,
+    payment: PaymentId,
+    device: DeviceId,
+    challenge: ChallengeId,
+    payload_hash: bytes,
+) -> Payment | None:
+    """Point a waiting payment at another challenge; None when it waits no more."""
+    row = await tx.one(
+        "UPDATE payment SET device_id = $2, challenge_id = $3, payload_hash = $4 "  # noqa: S608  -- our own columns
+        "WHERE id = $1 AND state = 'AWAITING_AUTHORISATION' "
+        f"RETURNING {COLUMNS}",
+        payment,
+        device,
+        challenge,
+        payload_hash,
+    )
+    return None if row is None else payment_of(row)
+
+
+async def lock_waiting(tx: Tx, payment: PaymentId, now: datetime) -> Payment | None:
+    """Take the row of a payment that waits for its customer; None when none does.
+
+    The row is written, so PostgreSQL holds it too until the transaction ends.
+    """
+    row = await tx.one(
+        "UPDATE payment SET failed_answers = failed_answers "  # noqa: S608  -- our own columns
+        "WHERE id = $1 AND state = 'AWAITING_AUTHORISATION' AND authorise_by > $2 "
+        f"RETURNING {COLUMNS}",
+        payment,
+        now,
+    )
+    return None if row is None else payment_of(row)
+
+
+async def lock_late(tx: Tx, payment: PaymentId, now: datetime) -> Payment | None:
+    """Take the row of a payment that waited too long; None when it did not."""
+    row = await tx.one(
+        "UPDATE payment SET failed_answers = failed_answers "  # noqa: S608  -- our own columns
+        "WHERE id = $1 AND state = 'AWAITING_AUTHORISATION' AND authorise_by <= $2 "
+        f"RETURNING {COLUMNS}",
+        payment,
+        now,
+    )
+    return None if row is None else payment_of(row)
+
+
+async def count_failed_answer(tx: Tx, payment: PaymentId) -> Payment | None:
+    """Count a wrong answer to any challenge of a waiting payment."""
+    row = await tx.one(
+        "UPDATE payment SET failed_answers = failed_answers + 1 "  # noqa: S608  -- our own columns
+        "WHERE id = $1 AND state = 'AWAITING_AUTHORISATION' AND failed_answers < 3 "
+        f"RETURNING {COLUMNS}",
+        payment,
+    )
+    return None if row is None else payment_of(row)
+
+
+async def take_lease(
+    tx: Tx, payment: PaymentId, lease: Lease, now: datetime
+) -> Payment | None:
+    """Take a payment under way whose lease is free or ran out; None when taken.
+
+    On PostgreSQL a row that another worker is just taking is skipped, not waited for;
+    on SQLite there is one writer.
+    """
+    skip = " FOR UPDATE SKIP LOCKED" if database.dialect() == "postgres" else ""
+    row = await tx.one(
+        "UPDATE payment SET lease_by = $2, lease_until = $3 WHERE id IN ("  # noqa: S608  -- our own columns
+        "SELECT id FROM payment WHERE id = $1 "
+        "AND state IN ('APPROVED', 'SUBMITTING') "
+        "AND (lease_until IS NULL OR lease_until <= $4) "
+        f"AND (not_before IS NULL OR not_before <= $4){skip}) "
+        f"RETURNING {COLUMNS}",
+        payment,
+        lease.holder,
+        lease.until,
+        now,
+    )
+    return None if row is None else payment_of(row)
+
+
+async def doubt(
+    tx: Tx, payment: Payment, at: datetime
+) -> tuple[Payment, PaymentStep] | None:
+    """Mark that nobody knows the outcome; None when that was known already."""
+    row = await tx.one(
+        "UPDATE payment SET unsure_since = $3 "  # noqa: S608  -- our own columns
+        f"WHERE id = $1 AND state = $2 AND unsure_since IS NULL RETURNING {COLUMNS}",
+        payment.id,
+        payment.state,
+        at,
+    )
+    if row is None:
+        return None
+    moved = payment_of(row)
+    source, detail = StepSource.CORE, StepDetail.OUTCOME_UNSURE
+    return moved, await _step(tx, moved, at, source, detail)
+
+
+async def _step(
+    tx: Tx, payment: Payment, at: datetime, source: StepSource, detail: StepDetail
+) -> PaymentStep:
+    last = await tx.one(
+        "SELECT coalesce(max(no), 0) AS no FROM payment_step WHERE payment_id = $1",
+        payment.id,
+    )
+    no = 1 if last is None else last.get("no", int) + 1
+    step = PaymentStep(
+        no=no, at=at, status=payment.status, source=source, detail=detail
+    )
+    await tx.rows(
+        "INSERT INTO payment_step (payment_id, no, at, status, source, detail) "
+        "VALUES ($1, $2, $3, $4, $5, $6)",
+        payment.id,
+        step.no,
+        step.at,
+        step.status,
+        step.source,
+        step.detail,
+    )
+    return step

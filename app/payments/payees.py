@@ -1,0 +1,242 @@
+"""Saved payees: created by step-up, listed, deleted.
+
+A changed address is a new payee. What the customer approves holds the payee's name and
+complete address, as a payment's approval does. Source: banking.md section 4.5.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from app import audit, database, idempotency
+from app.accounts.accounts import Accounts
+from app.auth.actor import Actor
+from app.auth.sessions import Sessions
+from app.auth.step_up import Grant, StepUps, StepUpWish
+from app.clock import Clock
+from app.database import Tx
+from app.errors import Conflict, NotFound, Refusal, ValidationFailed
+from app.ids import BeneficiaryId, CustomerId
+from app.payments import denials, texts
+from app.payments.address_book import AddressBook, Entry
+from app.payments.beneficiary import (
+    OPERATION,
+    Address,
+    Beneficiary,
+    BeneficiaryRequest,
+    Saved,
+)
+from app.payments.errors import PayeeRejected
+from app.realtime import log
+from app.realtime.facts import BeneficiaryChanged
+from app.settings import Settings
+
+_NUMBER = ("payee", "account", "accountNumber")
+
+
+class Payees:
+    """The payee book of every customer."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        book: AddressBook,
+        accounts: Accounts,
+        sessions: Sessions,
+        step_ups: StepUps,
+    ) -> None:
+        self._cooling = timedelta(seconds=settings.payee_cooling_s)
+        self._clock = clock
+        self._accounts = accounts
+        self._sessions = sessions
+        self._step_ups = step_ups
+        self._book = book
+
+    async def create(self, actor: Actor, request: BeneficiaryRequest) -> Saved:
+        """Save a payee, once the customer approved exactly these facts.
+
+        Order: idempotency row, refusals, then the step-up, so that nobody signs for a
+        "no" and a repeat needs no second approval (auth.md section 3.9).
+
+        Raises:
+            StepUpRequired: carries the challenge that the same call needs approved.
+            PayeeRejected: no account of this bank has this number.
+            ValidationFailed: a text breaks its rule, or it is an own account.
+            Conflict: the customer has this payee already.
+            IdempotencyKeyReused: the key was used with other facts.
+        """
+        customer = actor.known_customer
+        async with denials.kept(actor, "beneficiary.created", self._clock):
+            fingerprint = texts.fingerprint(request.coerced())
+            earlier = await idempotency.seen(
+                customer, OPERATION, request.key, fingerprint
+            )
+            if earlier is not None:
+                return await self._replayed(customer, BeneficiaryId(earlier.object_id))
+            try:
+                entry = await self._judged(customer, request)
+                grant = await self._step_ups.require(actor, _wish(request, entry))
+            except Refusal:  # a twin may have saved it since the look-up
+                twin = await idempotency.seen(
+                    customer, OPERATION, request.key, fingerprint
+                )
+                if twin is None:
+                    raise
+                return await self._replayed(customer, BeneficiaryId(twin.object_id))
+            saved = await self._saved(actor, request.key, entry, fingerprint, grant)
+        if isinstance(saved, BeneficiaryId):
+            return await self._replayed(customer, saved)
+        return Saved(saved, replayed=False)
+
+    async def delete(self, actor: Actor, beneficiary: str) -> BeneficiaryId:
+        """Take a payee out of the book; payments made to it stay as they are.
+
+        Deleting again changes nothing and tells nobody.
+
+        Raises:
+            NotFound: no such payee of this customer.
+        """
+        subject = BeneficiaryId.parse(beneficiary)
+        customer = actor.known_customer
+        async with denials.kept(actor, "beneficiary.deleted", self._clock, beneficiary):
+            if await self._book.find(customer, subject, deleted=True) is None:
+                raise NotFound(field=["id"])
+            await database.transaction(
+                lambda tx: self._deleted(tx, actor, subject),
+                name="payments.payee_deleted",
+            )
+        return subject
+
+    async def page(
+        self,
+        actor: Actor,
+        *,
+        first: int,
+        after: BeneficiaryId | None = None,
+        search: str | None = None,
+    ) -> tuple[list[Beneficiary], bool]:
+        """List payees, the newest first, and tell whether there are more.
+
+        Args:
+            actor: whose book.
+            first: rows, 1 to 100.
+            after: the last row of the page before.
+            search: text that nickname, name or masked account contains.
+        """
+        customer = actor.known_customer
+        found = await self._book.page(
+            customer, limit=first + 1, after=after, search=search
+        )
+        return found[:first], len(found) > first
+
+    async def by_ids(
+        self, actor: Actor, ids: Sequence[BeneficiaryId]
+    ) -> dict[BeneficiaryId, Beneficiary]:
+        """Give the caller's payees by id; deleted and foreign ones are left out."""
+        return await self._book.several(actor.known_customer, ids)
+
+    async def address(
+        self,
+        customer: CustomerId,
+        beneficiary: BeneficiaryId,
+        *,
+        deleted: bool = False,
+    ) -> tuple[Beneficiary, Address] | None:
+        """Open a payee's full address, to show it in an approval and to pay.
+
+        Args:
+            customer: whose payee.
+            beneficiary: which.
+            deleted: also one that was deleted: a payment to it may still wait.
+        """
+        return await self._book.find(customer, beneficiary, deleted=deleted)
+
+    async def _judged(self, customer: CustomerId, request: BeneficiaryRequest) -> Entry:
+        """Read the texts, find the account, and say every "no" there is to say."""
+        nickname = texts.nickname(request.nickname)
+        name = texts.name(request.name)
+        number = texts.account_number(request.account_number)
+        account = await self._accounts.by_number(number, request.bank_code)
+        if account is None:
+            raise PayeeRejected(field=_NUMBER)
+        if account.customer == customer:
+            raise ValidationFailed(
+                "This is your own account: you can pay it without saving it.",
+                field=_NUMBER,
+            )
+        if await self._book.holds(customer, number):
+            raise Conflict("You have this payee already.", field=_NUMBER)
+        return Entry(
+            id=BeneficiaryId.new(),
+            customer=customer,
+            nickname=nickname,
+            name=name,
+            number=number,
+            masked=account.masked_number,
+            bank_code=account.bank_code,
+            cooling_until=self._clock.now() + self._cooling,
+        )
+
+    async def _saved(
+        self, actor: Actor, key: str, entry: Entry, fingerprint: bytes, grant: Grant
+    ) -> Beneficiary | BeneficiaryId:
+        """Write the payee and use the grant up, or name what a twin wrote."""
+        now = self._clock.now()
+
+        async def work(tx: Tx) -> Beneficiary | BeneficiaryId:
+            claim = await idempotency.claim(
+                tx, entry.customer, OPERATION, key, fingerprint, entry.id, at=now
+            )
+            if not claim.fresh:
+                return BeneficiaryId(claim.object_id)
+            await self._sessions.require_live(tx, actor)
+            await self._step_ups.consume(tx, grant)
+            saved = await self._book.insert(tx, entry)
+            if saved is None:
+                raise Conflict("You have this payee already.", field=_NUMBER)
+            audit.append(
+                tx, actor.entry("beneficiary.created", now, object=str(saved.id))
+            )
+            log.append(
+                tx,
+                BeneficiaryChanged(
+                    customer=saved.customer,
+                    occurred_at=now,
+                    beneficiary=saved.shot(),
+                    beneficiary_id=str(saved.id),
+                ),
+            )
+            return saved
+
+        return await database.transaction(work, name="payments.payee_created")
+
+    async def _deleted(self, tx: Tx, actor: Actor, subject: BeneficiaryId) -> None:
+        now, customer = self._clock.now(), actor.known_customer
+        await self._sessions.require_live(tx, actor)
+        if not await self._book.remove(tx, customer, subject, now):
+            return
+        audit.append(tx, actor.entry("beneficiary.deleted", now, object=str(subject)))
+        log.append(
+            tx,
+            BeneficiaryChanged(
+                customer=customer,
+                occurred_at=now,
+                beneficiary=None,
+                beneficiary_id=str(subject),
+            ),
+        )
+
+    async def _replayed(self, customer: CustomerId, earlier: BeneficiaryId) -> Saved:
+        found = await self._book.find(customer, earlier, deleted=True)
+        assert found is not None, "the claim and its payee are one transaction"  # noqa: S101  -- our bug
+        return Saved(found[0], replayed=True)
+
+
+def _wish(request: BeneficiaryRequest, entry: Entry) -> StepUpWish:
+    return StepUpWish(
+        operation=OPERATION,
+        input=request.coerced(),
+        summary=f"Save {entry.name}, account {entry.number}, as a payee",
+        sensitive=False,
+    )

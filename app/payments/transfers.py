@@ -1,0 +1,306 @@
+"""The bank's central story: a payment is created, approved, carried out, ended.
+
+    create    T1  key, payment, challenge                    -> AWAITING_AUTHORISATION
+    approve   T2  the challenge is used up                   -> APPROVED
+    advance   T3  lease, operation PENDING                   -> SUBMITTING
+                  the core books, outside any transaction
+              T4  outcome of the operation                   -> SETTLED | DECLINED
+
+Each T is one transaction; a crash between any two lines leaves a row with a lease, and
+whoever finds the lease run out asks the core first. Rows are locked in one order:
+idempotency, payment, challenge. Source: banking.md section 4.3.
+"""
+
+import asyncio
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+from app import database, idempotency, telemetry
+from app.accounts.account import shot
+from app.auth.actor import Actor
+from app.auth.challenge import (
+    Answer,
+    FactorResponse,
+)
+from app.auth.challenges import Challenges
+from app.auth.errors import (
+    AnsweredByTwin,
+    ChallengeExpired,
+    ChallengeFailed,
+    InvalidCredential,
+)
+from app.auth.sessions import Sessions
+from app.auth.signing import Purpose
+from app.auth.throttle import Throttle
+from app.clock import Clock
+from app.database import Tx
+from app.errors import NotAllowed
+from app.ids import ChallengeId, PaymentId
+from app.money import zero
+from app.payments import approval, denials, lifecycle, moves, news, records, texts
+from app.payments.endings import Endings
+from app.payments.intake import RAIL, Draft, Intake, PayeeFacts
+from app.payments.lifecycle import Event, State, Status
+from app.payments.moves import Move
+from app.payments.passage import Passage
+from app.payments.payment import (
+    OPERATION,
+    Created,
+    Payment,
+    PaymentRequest,
+    StepDetail,
+    StepSource,
+)
+from app.settings import Settings
+
+_WAIT_S = 2.0  # how long a customer who approved waits for the end (banking.md 4.3)
+_LOOK_S = 0.02  # how often a twin looks at what the other one is doing
+
+
+class Transfers(Endings):
+    """Payments of customers, from the wish to the end.
+
+    An async context manager: it owns what carries approved payments out, and leaving it
+    waits for what is under way.
+    """
+
+    def __init__(  # noqa: PLR0913  -- one argument per collaborator
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        intake: Intake,
+        passage: Passage,
+        challenges: Challenges,
+        sessions: Sessions,
+        throttle: Throttle,
+    ) -> None:
+        super().__init__(
+            clock=clock, passage=passage, challenges=challenges, sessions=sessions
+        )
+        self._settings = settings
+        self._intake = intake
+        self._throttle = throttle
+        self._under_way = asyncio.TaskGroup()
+
+    async def __aenter__(self) -> Self:
+        await self._under_way.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        failure: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._under_way.__aexit__(kind, failure, trace)
+
+    # -------------------------------------------------------------- create
+
+    async def create(self, actor: Actor, request: PaymentRequest) -> Created:
+        """Create a payment that waits for the customer's approval. Moves no money.
+
+        Raises:
+            IdempotencyKeyReused: the key was used with another body.
+            Refusal: what `Intake.judged` says no to; nothing exists then.
+            NotAllowed: this phone has no factor that could approve.
+        """
+        customer = actor.known_customer
+        async with denials.kept(actor, "payment.created", self._clock):
+            fingerprint = texts.fingerprint(request.body())
+            earlier = await idempotency.seen(
+                customer, OPERATION, request.key, fingerprint
+            )
+            if earlier is not None:
+                return await self._replayed(PaymentId(earlier.object_id))
+            draft = await self._intake.judged(actor, request)
+            fresh = self._fresh(actor, request, draft)
+
+            async def work(tx: Tx) -> Payment | PaymentId:
+                return await self._created(tx, actor, fresh, draft, fingerprint)
+
+            created: Payment | PaymentId = await database.transaction(
+                work, name="payments.create"
+            )
+        if isinstance(created, PaymentId):
+            return await self._replayed(created)
+        return Created(created, replayed=False)
+
+    def _fresh(self, actor: Actor, request: PaymentRequest, draft: Draft) -> Payment:
+        now = self._clock.now()
+        return Payment(
+            id=PaymentId.new(),
+            customer=actor.known_customer,
+            device=actor.known_device,
+            idempotency_key=request.key,
+            state=lifecycle.moved(None, Event.CREATED),
+            from_account=draft.account.id,
+            destination=draft.destination,
+            amount=draft.amount,
+            fee=zero(draft.amount.currency),
+            rail=RAIL,
+            reference=draft.reference,
+            note=draft.note,
+            authorise_by=now + timedelta(seconds=self._settings.authorise_s),
+            created_at=now,
+        )
+
+    async def _created(
+        self, tx: Tx, actor: Actor, fresh: Payment, draft: Draft, fingerprint: bytes
+    ) -> Payment | PaymentId:
+        """T1, or the payment a twin created under the same key."""
+        claim = await idempotency.claim(
+            tx,
+            fresh.customer,
+            OPERATION,
+            fresh.idempotency_key or "",
+            fingerprint,
+            fresh.id,
+            at=fresh.created_at,
+        )
+        if not claim.fresh:
+            return PaymentId(claim.object_id)
+        await self._sessions.require_live(tx, actor)
+        wish = approval.wish(actor, fresh, draft.payee, self._settings.approval_s)
+        challenge = await self._challenges.create(tx, actor, wish)
+        payment = fresh.waiting_for(challenge.id, actor.known_device)
+        step = await moves.insert(tx, payment, draft.payee_key, challenge.binding_hash)
+        news.by_customer(tx, actor, "payment.created", payment, fresh.created_at)
+        news.tell(tx, payment, step, shot(draft.account))
+        return payment
+
+    async def _replayed(self, payment: PaymentId) -> Created:
+        found = await records.find(payment)
+        assert found is not None, "the claim and its payment are one transaction"  # noqa: S101  -- our bug
+        return Created(found, replayed=True)
+
+    # -------------------------------------------------------------- approve
+
+    async def approve(
+        self,
+        actor: Actor,
+        challenge: ChallengeId,
+        device_signature: str,
+        response: FactorResponse,
+    ) -> Payment:
+        """Take the customer's approval and carry the payment out.
+
+        Waits up to two seconds for the end, then gives the payment as it is. The
+        byte-identical answer again gives the payment as it is now and counts nothing.
+
+        Raises:
+            ChallengeExpired: too old, answered with other bytes, or not this device's.
+            ChallengeFailed, InvalidCredential: wrong; the third one ends the payment.
+            CredentialLocked: no try is left on this phone.
+            RateLimited: too many answers of this device.
+        """
+        await self._throttle.respond(actor)
+        payment = await self._subject(actor, challenge)
+        try:
+            answer = await self._challenges.verify(
+                actor, challenge, device_signature, response, purpose=Purpose.PAYMENT
+            )
+        except (ChallengeFailed, InvalidCredential) as wrong:
+            if not (isinstance(wrong, InvalidCredential) and wrong.repeated):
+                await self._wrong(actor, payment)
+            raise
+        if answer.repeated or not await self._approved(actor, payment, answer):
+            return await self._followed(payment.id)
+        await self._carried_out(payment.id)
+        return await self._now(payment.id)
+
+    async def _approved(self, actor: Actor, payment: Payment, answer: Answer) -> bool:
+        """T2; False when the identical answer, sent twice at once, was faster."""
+        account = await self._passage.account_of(payment)
+        now = self._clock.now()
+        move = Move(
+            event=Event.APPROVED,
+            at=now,
+            source=StepSource.CUSTOMER,
+            detail=StepDetail.APPROVED,
+        )
+
+        async def work(tx: Tx) -> None:
+            waiting = await moves.lock_waiting(tx, payment.id, now)
+            await self._sessions.require_live(tx, actor)
+            await self._challenges.consume(tx, answer)
+            if waiting is None or not await self._moved(tx, waiting, move, account):
+                raise ChallengeExpired
+            news.by_customer(tx, actor, "payment.approved", waiting, now)
+
+        try:
+            await database.transaction(work, name="payments.approve")
+        except AnsweredByTwin:
+            return False
+        return True
+
+    async def _carried_out(self, payment: PaymentId) -> None:
+        """Carry a payment out; after two seconds it goes on without the customer."""
+        task = self._under_way.create_task(self._carried(payment))
+        await asyncio.wait({task}, timeout=_WAIT_S)
+
+    async def _carried(self, payment: PaymentId) -> None:
+        """Carry out in the background; what fails here is found by the worker."""
+        try:
+            await self._passage.advance(payment)
+        except Exception:  # noqa: BLE001  -- a loop's frame: one payment must not end the others
+            telemetry.log.exception("payment_left_to_worker", payment=str(payment))
+
+    async def _followed(self, payment: PaymentId) -> Payment:
+        """Look on while somebody else carries the payment out, as long as a twin.
+
+        One that nobody began to carry out, because the process before died, is begun.
+        """
+        found = await self._now(payment)
+        if found.state is State.APPROVED:
+            await self._carried_out(payment)
+            found = await self._now(payment)
+        try:
+            async with asyncio.timeout(_WAIT_S):
+                while found.status is Status.SUBMITTED:
+                    await asyncio.sleep(_LOOK_S)
+                    found = await self._now(payment)
+        except TimeoutError:
+            pass
+        return found
+
+    # -------------------------------------------------------------- renew
+
+    async def renew(self, actor: Actor, payment: str) -> Payment:
+        """Mint a new challenge for an unchanged payment, for the caller's device.
+
+        The old one is cancelled; wrong answers given before still count.
+
+        Raises:
+            NotFound: no such payment of this customer.
+            NotAllowed: it waits for no approval any more.
+            RateLimited: too many challenges of this device.
+        """
+        await self._throttle.respond(actor)
+        async with denials.kept(actor, "payment.renewed", self._clock, payment):
+            found = await self._own(actor, payment)
+            payee = await self._intake.payee_of(actor, found.destination)
+            return await database.transaction(
+                lambda tx: self._renewed(tx, actor, found.id, payee),
+                name="payments.renew",
+            )
+
+    async def _renewed(
+        self, tx: Tx, actor: Actor, payment: PaymentId, payee: PayeeFacts
+    ) -> Payment:
+        now = self._clock.now()
+        await self._sessions.require_live(tx, actor)
+        waiting = await moves.lock_waiting(tx, payment, now)
+        if waiting is None or waiting.authorise_by is None:
+            raise NotAllowed("This payment waits for no approval.", field=["id"])
+        left_s = int((waiting.authorise_by - now).total_seconds())
+        life_s = max(1, min(self._settings.approval_s, left_s))
+        wish = approval.wish(actor, waiting, payee, life_s)
+        challenge = await self._challenges.create(tx, actor, wish)
+        renewed = await moves.renew(
+            tx, payment, actor.known_device, challenge.id, challenge.binding_hash
+        )
+        assert renewed is not None, "the row is locked"  # noqa: S101  -- our bug
+        news.by_customer(tx, actor, "payment.renewed", renewed, now)
+        return renewed

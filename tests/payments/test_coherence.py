@@ -1,0 +1,114 @@
+"""Each proof finds what it is there for, and nothing in sound books."""
+
+from datetime import timedelta
+
+import pytest
+
+from app import database
+from app.database import Proof
+from app.payments import coherence
+from app.rows import Scalar
+from tests.payments.conftest import Town
+
+
+def proof(name: str) -> Proof:
+    """Find a proof by name."""
+    return next(one for one in coherence.proofs() if one.name == name)
+
+
+async def broken(town: Town, name: str) -> tuple[int, int]:
+    """Count broken rows: since five minutes ago, and in all."""
+    found = proof(name)
+    mark = town.bank.clock.now() - timedelta(minutes=5)
+    since = await database.read(found.since, mark)
+    return len(since), len(await database.read(found.full))
+
+
+async def run(sql: str, *args: Scalar) -> None:
+    """Break the books by hand."""
+
+    async def work(tx: database.Tx) -> None:
+        await tx.rows(sql, *args)
+
+    await database.transaction(work, name="tests.break")
+
+
+async def test_sound_books_break_no_proof(town: Town) -> None:
+    await town.bank.pay(town.asha, town.to_ben(100))
+    await town.bank.transfers.create(town.asha.actor, town.to_ben(100))
+
+    for one in coherence.proofs():
+        assert await broken(town, one.name) == (0, 0)
+
+
+async def test_only_money_freezes() -> None:
+    assert {one.name: one.freezes for one in coherence.proofs()} == {
+        "payments.holds": False,
+        "payments.booked_once": True,
+        "payments.carried_on": False,
+    }
+
+
+async def test_a_settled_payment_without_its_operation_is_found(town: Town) -> None:
+    paid = await town.bank.pay(town.asha, town.to_ben(100))
+
+    await run(
+        "UPDATE payment_op SET outcome = 'REJECTED' WHERE payment_id = $1", paid.id
+    )
+    assert await broken(town, "payments.booked_once") == (1, 1)
+
+    await run("UPDATE payment_op SET outcome = 'OK' WHERE payment_id = $1", paid.id)
+
+
+@pytest.mark.parametrize("kind", ["CAPTURE", "TRANSFER"])
+async def test_money_that_moved_for_a_payment_that_ended_without_is_found(
+    town: Town, kind: str
+) -> None:
+    created = await town.bank.transfers.create(town.asha.actor, town.to_ben(100))
+    ended = await town.bank.transfers.cancel(town.asha.actor, str(created.payment.id))
+
+    await _op(town, ended.id.value.hex, kind, "OK")
+    assert await broken(town, "payments.booked_once") == (1, 1)
+
+    await run("DELETE FROM payment_op")
+
+
+async def test_a_hold_that_outlives_its_payment_is_found(town: Town) -> None:
+    created = await town.bank.transfers.create(town.asha.actor, town.to_ben(100))
+    ended = await town.bank.transfers.cancel(town.asha.actor, str(created.payment.id))
+
+    await _op(town, ended.id.value.hex, "HOLD", "OK")
+    assert await broken(town, "payments.holds") == (1, 1)
+    await _op(town, ended.id.value.hex, "RELEASE", "OK")
+    assert await broken(town, "payments.holds") == (0, 0)
+
+    await run("DELETE FROM payment_op")
+
+
+async def test_an_operation_nobody_carries_on_is_found(town: Town) -> None:
+    town.bank.line.lost_answers = 1
+    unsure = await town.bank.pay(town.asha, town.to_ben(100))
+    assert await broken(town, "payments.carried_on") == (0, 0)
+
+    await run("UPDATE payment_op SET outcome = 'PENDING'")
+    town.bank.clock.move(minutes=6)
+    late = await broken(town, "payments.carried_on")
+    await run("UPDATE payment SET lease_by = NULL, lease_until = NULL")
+    without_lease = await broken(town, "payments.carried_on")
+
+    assert (late, without_lease) == ((1, 0), (1, 1))
+    await town.bank.carried_on()
+    assert (await town.bank.now(unsure.id)).is_final
+
+
+async def _op(town: Town, payment: str, kind: str, outcome: str) -> None:
+    await run(
+        "INSERT INTO payment_op (id, payment_id, kind, attempt, fingerprint, outcome, "
+        "resolved_at) SELECT $1, id, $2, 1, payload_hash, $3, $4 FROM payment "
+        "WHERE replace(id, '-', '') = $5",
+        f"{kind:0>36}",
+        kind,
+        outcome,
+        town.bank.clock.now(),
+        payment,
+    )
