@@ -25,7 +25,7 @@ def load(package: str, name: str) -> ModuleType:
     Raises:
         UnknownAdapter: the name is neither; says what can be chosen.
     """
-    if "." in name:
+    if "." in name and not name.startswith("."):
         try:
             return importlib.import_module(name)
         except ModuleNotFoundError as missing:

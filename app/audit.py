@@ -218,8 +218,18 @@ async def _verified(head: Row) -> Broken | None:
             last = seq
         if len(page) < _PAGE:
             break
-    if last != head.get("seq", int) or prev != head.get("hash", bytes):
+    return _at_the_end(head, last, prev)
+
+
+def _at_the_end(head: Row, last: int, prev: bytes) -> Broken | None:
+    """Compare what was walked with the head, which counts what was written."""
+    chain, written = head.get("chain", str), head.get("seq", int)
+    if last < written:
         return Broken(chain, last + 1, "missing at the end")
+    if last > written:
+        return Broken(chain, written + 1, "changed or inserted")
+    if prev != head.get("hash", bytes):
+        return Broken(chain, last, "the head names another hash")
     return None
 
 

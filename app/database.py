@@ -22,7 +22,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -339,7 +339,7 @@ def connection_config(url: str, settings: Settings) -> dict[str, Any]:
 def _postgres_credentials(url: str, settings: Settings) -> dict[str, Any]:
     parts = urlsplit(url)
     return {
-        "host": parts.hostname,
+        "host": parts.hostname or dict(parse_qsl(parts.query)).get("host"),
         "port": parts.port or 5432,
         "user": unquote(parts.username or ""),
         "password": unquote(parts.password or ""),

@@ -86,6 +86,12 @@ async def seen(
     return _judged(row.get("fingerprint", bytes), fingerprint, earlier, operation)
 
 
+async def made(customer: CustomerId, operation: str, key: str) -> UUID | None:
+    """Tell what a key created, for a phone that lost the answer; None when nothing."""
+    row = await database.read_one(_SEEN, customer, operation, key)
+    return None if row is None else row.get("object_id", UUID)
+
+
 _SEEN = (
     "SELECT fingerprint, object_id FROM idempotency "
     "WHERE customer_id = $1 AND operation = $2 AND key = $3"

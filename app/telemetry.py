@@ -101,14 +101,18 @@ def _allow(
 
 def configure(form: str = "console", level: str = "info") -> None:
     """Send logs to stderr, as lines for people or as JSON. Called once at start."""
-    plain = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    # The library's own tracebacks for people show every local value: never here.
+    plain = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(),
+        exception_formatter=structlog.dev.plain_traceback,
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _allow,
             structlog.processors.format_exc_info,
+            _allow,
             structlog.processors.JSONRenderer() if form == "json" else plain,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(

@@ -23,6 +23,8 @@ from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 from app import database, telemetry
 from app.settings import Misconfigured, Settings
 
+CONSTRAINTS = ("schema_guard_one",)
+
 _FOLDER = Path(__file__).parent / "migrations"
 _APP = "bank"
 _ADVISORY_LOCK = 6016

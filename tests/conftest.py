@@ -31,7 +31,6 @@ ROOMS_WITH_PROOFS = (
     "app.realtime.coherence",
 )
 NOON = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
-_balanced = pytest.StashKey[int]()
 
 hypothesis_settings.register_profile(
     "check",
@@ -43,16 +42,6 @@ hypothesis_settings.register_profile(
     "chaos", hypothesis_settings.get_profile("check"), max_examples=10_000
 )
 hypothesis_settings.load_profile("check")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Start counting how often the books were looked at."""
-    config.stash[_balanced] = 0
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say how often the books were looked at."""
-    terminalreporter.write_line(f"books balanced {config.stash[_balanced]} times")
 
 
 @pytest.fixture
@@ -89,7 +78,9 @@ def settings(tmp_path: Path, empty_bank: Path) -> Settings:
 
 @pytest.fixture
 async def bank_database(
-    settings: Settings, clock: StoppedClock, pytestconfig: pytest.Config
+    settings: Settings,
+    clock: StoppedClock,
+    record_property: Callable[[str, object], None],
 ) -> AsyncIterator[Settings]:
     """Open the database and the log; afterwards the books must balance."""
     async with database.open_database(settings):
@@ -97,7 +88,7 @@ async def bank_database(
         with no_tasks_inside_transactions():
             yield settings
         assert await broken_proofs() == []
-        pytestconfig.stash[_balanced] += 1
+        record_property("books", "balanced")  # counted by tests/house/closing.py
 
 
 def all_proofs() -> list[Proof]:

@@ -186,6 +186,68 @@ CREATE UNIQUE INDEX IF NOT EXISTS account_number_once ON account (key_id, number
 CREATE INDEX IF NOT EXISTS account_customer ON account (customer_id)
 --
 -- == auth ==
+CREATE UNIQUE INDEX IF NOT EXISTS customer_handle ON customer (handle)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS customer_number ON customer (number_lookup, number_key_id)
+--
+CREATE INDEX IF NOT EXISTS customer_phone ON customer (phone_lookup, phone_key_id)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS device_jkt ON device (jkt)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS device_bio_jkt ON device (bio_jkt)
+WHERE bio_jkt IS NOT NULL
+--
+CREATE INDEX IF NOT EXISTS device_customer ON device (customer_id) WHERE state <> 'REVOKED'
+--
+CREATE UNIQUE INDEX IF NOT EXISTS activation_live ON activation_code (customer_id)
+WHERE used_at IS NULL
+--
+CREATE UNIQUE INDEX IF NOT EXISTS otp_live ON otp_code (enrolment_id) WHERE used_at IS NULL
+--
+CREATE INDEX IF NOT EXISTS sms_due ON sms_message (due_at) WHERE sent_at IS NULL
+--
+CREATE UNIQUE INDEX IF NOT EXISTS enrolment_nonce ON enrolment (nonce_hash)
+WHERE nonce_hash IS NOT NULL
+--
+CREATE UNIQUE INDEX IF NOT EXISTS challenge_nonce ON challenge (nonce)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS challenge_subject ON challenge (subject)
+WHERE subject IS NOT NULL AND state = 'PENDING'
+--
+CREATE UNIQUE INDEX IF NOT EXISTS challenge_intent ON challenge (session_id, intent_hash)
+WHERE intent_hash IS NOT NULL AND state IN ('PENDING', 'APPROVED')
+--
+CREATE INDEX IF NOT EXISTS challenge_device ON challenge (device_id)
+WHERE state IN ('PENDING', 'APPROVED')
+--
+CREATE INDEX IF NOT EXISTS challenge_expiry ON challenge (expires_at)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS session_live ON session (device_id) WHERE ended_at IS NULL
+--
+CREATE INDEX IF NOT EXISTS session_ended ON session (ended_at) WHERE ended_at IS NOT NULL
+--
+CREATE INDEX IF NOT EXISTS session_customer ON session (customer_id, created_at DESC)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS signing_key_current ON signing_key (state)
+WHERE state = 'CURRENT'
+--
+DROP TRIGGER IF EXISTS device_revoked_is_final ON device
+--
+CREATE TRIGGER device_revoked_is_final BEFORE UPDATE ON device
+FOR EACH ROW WHEN (OLD.state = 'REVOKED' AND (NEW.state <> 'REVOKED' OR NEW.jkt <> OLD.jkt))
+EXECUTE FUNCTION sixpence_refuse('device_revoked_is_final')
+--
+DROP TRIGGER IF EXISTS device_stays ON device
+--
+CREATE TRIGGER device_stays BEFORE DELETE ON device
+FOR EACH ROW EXECUTE FUNCTION sixpence_refuse('device_stays')
+--
+DROP TRIGGER IF EXISTS session_end_is_final ON session
+--
+CREATE TRIGGER session_end_is_final BEFORE UPDATE ON session
+FOR EACH ROW WHEN (OLD.ended_at IS NOT NULL AND NEW.ended_at IS DISTINCT FROM OLD.ended_at)
+EXECUTE FUNCTION sixpence_refuse('session_end_is_final')
+--
 -- == payments ==
 CREATE INDEX IF NOT EXISTS payment_by_customer ON payment (customer_id, created_at DESC, id DESC)
 --

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +46,7 @@ class BankProcess:
 
     def broken_proofs(self) -> list[str]:
         """Run every proof of every room over the file the bank writes."""
-        with sqlite3.connect(self.folder / ".sixpence/bank.db") as books:
+        with closing(sqlite3.connect(self.folder / ".sixpence/bank.db")) as books:
             return [
                 proof.name
                 for proof in all_proofs()
@@ -73,14 +73,15 @@ def start(
     folder: Path, port: int, sandbox_port: int, *arguments: str
 ) -> "subprocess.Popen[str]":
     folder.mkdir(parents=True, exist_ok=True)
-    return subprocess.Popen(
-        [sys.executable, "-m", "app", "demo", *arguments],
-        cwd=folder,
-        env=environment(folder, port, sandbox_port),
-        stdout=subprocess.PIPE,
-        stderr=(folder / "stderr.log").open("a"),
-        text=True,
-    )
+    with (folder / "stderr.log").open("a") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "app", "demo", *arguments],
+            cwd=folder,
+            env=environment(folder, port, sandbox_port),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
 
 
 def ready(process: "subprocess.Popen[str]", folder: Path) -> dict[str, object]:

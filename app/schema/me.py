@@ -1,0 +1,112 @@
+"""The signed-in person: `me`, joined from the rooms, and the sign-in that answers it.
+
+`loginFinish` stands here and not with the other sign-in fields, because its payload
+shows Customer and types refer only downwards. It is the one way to the customer's books
+below LOGIN: null without tokens, and read as the session that same answer made
+(graphql.md section 4).
+"""
+
+import strawberry
+
+from app.realtime import log
+from app.schema import guards
+from app.schema.accounts.accounts import CustomerFields as AccountFields
+from app.schema.auth.devices import CustomerFields as DeviceFields
+from app.schema.auth.sign_in import LoginFinishInput, TokenPair, signed_in
+from app.schema.context import Context, Info
+from app.schema.guards import AuthLevel
+from app.schema.payments.beneficiaries import BeneficiaryFields
+from app.schema.payments.payments import PaymentFields
+from app.schema.refusals import UserError, answered
+from app.schema.scalars import SENSITIVE, EventCursor, Node
+
+
+@strawberry.type(
+    description=(
+        "The signed-in person. Everything a home screen needs hangs here, so one "
+        "document loads it."
+    )
+)
+class Customer(AccountFields, BeneficiaryFields, PaymentFields, DeviceFields, Node):
+    """One customer, as herself."""
+
+    stream_position: EventCursor = strawberry.field(
+        description=(
+            "Position of the event stream, read before any other field of the same "
+            "document: subscribe with `events(after: streamPosition)` and no change is "
+            "missed."
+        )
+    )
+    display_name: str = strawberry.field(directives=SENSITIVE)
+    masked_phone: str | None
+    locale: str = strawberry.field(description="BCP 47.")
+    timezone: str = strawberry.field(description="IANA name.")
+
+
+@strawberry.type
+class LoginFinishPayload:
+    """The tokens of the new session, and what it may see."""
+
+    tokens: TokenPair | None = None
+    me: Customer | None = strawberry.field(
+        default=None,
+        description=(
+            "Read as the new session, so that the home screen needs no second request. "
+            "Null without `tokens`."
+        ),
+    )
+    user_errors: list[UserError] = strawberry.field(default_factory=list)
+
+
+@strawberry.type
+class Query:
+    """The one who asks."""
+
+    @guards.query(level=AuthLevel.LOGIN, cost=1, description="The signed-in customer.")
+    async def me(self, info: Info) -> Customer:
+        """Give the caller."""
+        return await customer_of(info.context)
+
+
+@strawberry.type
+class Mutation:
+    """Signing in."""
+
+    @guards.mutation(
+        level=AuthLevel.ANONYMOUS,
+        cost=500,
+        description=(
+            "Signs in. Refusals: INVALID_CREDENTIAL, CREDENTIAL_LOCKED, "
+            "DEVICE_BLOCKED, DEVICE_LOCKED, CHALLENGE_EXPIRED, APP_UPDATE_REQUIRED."
+        ),
+    )
+    async def login_finish(
+        self,
+        info: Info,
+        input: LoginFinishInput,  # noqa: A002  -- the contract's name
+    ) -> LoginFinishPayload:
+        """Judge the answer and show the customer to the session it made."""
+        return await answered(LoginFinishPayload, _finish(info.context, input))
+
+
+async def customer_of(context: Context) -> Customer:
+    """Give the customer of the context's session.
+
+    The stream's position is read first, before anything a client could compare with it.
+    """
+    customer = context.actor.known_customer
+    position = await log.head(customer)
+    profile = await context.bank.customers.profile(customer)
+    return Customer(
+        id=strawberry.ID(str(profile.id)),
+        stream_position=EventCursor(str(position)),
+        display_name=profile.name,
+        masked_phone=profile.masked_phone,
+        locale=profile.locale,
+        timezone=context.bank.settings.business_tz,
+    )
+
+
+async def _finish(context: Context, given: LoginFinishInput) -> LoginFinishPayload:
+    tokens = await signed_in(context, given)
+    return LoginFinishPayload(tokens=tokens, me=await customer_of(context))

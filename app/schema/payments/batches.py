@@ -1,0 +1,32 @@
+"""Reads of the payments room, each one call for all objects of an answer."""
+
+from collections.abc import Mapping, Sequence
+
+from app.ids import BeneficiaryId, PaymentId
+from app.payments import beneficiary as payees
+from app.payments import payment as payments
+from app.schema.context import Context
+from app.schema.loaders import Batch
+
+
+async def _payments(
+    context: Context, keys: Sequence[PaymentId]
+) -> Mapping[PaymentId, payments.Payment]:
+    return await context.bank.transfers.by_ids(context.actor, keys)
+
+
+async def _timelines(
+    context: Context, keys: Sequence[PaymentId]
+) -> Mapping[PaymentId, list[payments.PaymentStep]]:
+    return await context.bank.transfers.timelines(keys)
+
+
+async def _beneficiaries(
+    context: Context, keys: Sequence[BeneficiaryId]
+) -> Mapping[BeneficiaryId, payees.Beneficiary]:
+    return await context.bank.payees.by_ids(context.actor, keys)
+
+
+PAYMENT = Batch("payment", _payments)
+TIMELINE = Batch("timeline", _timelines)
+BENEFICIARY = Batch("beneficiary", _beneficiaries)

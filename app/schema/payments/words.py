@@ -1,0 +1,62 @@
+"""Sentences about payments, made where the language of the session is known."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from app.errors import ErrorCode
+from app.payments.lifecycle import Status
+from app.payments.payment import StepDetail
+
+_STEPS: Mapping[StepDetail, str] = MappingProxyType(
+    {
+        StepDetail.CREATED: "You created this payment.",
+        StepDetail.APPROVED: "You approved this payment.",
+        StepDetail.REFUSED: "You refused this payment.",
+        StepDetail.CANCELLED: "You cancelled this payment.",
+        StepDetail.TOO_MANY_ANSWERS: "It was not approved rightly three times.",
+        StepDetail.NOT_APPROVED_IN_TIME: "It was not approved in time.",
+        StepDetail.HANDED_OVER: "The payment is on its way.",
+        StepDetail.OUTCOME_UNSURE: "We are checking whether the payment arrived.",
+        StepDetail.BOOKED: "The money was booked.",
+        StepDetail.NOT_BOOKED: "The payment was not booked.",
+    }
+)
+_STATUSES: Mapping[Status, str] = MappingProxyType(
+    {
+        Status.AWAITING_AUTHORISATION: "Please approve this payment.",
+        Status.HELD_FOR_REVIEW: "We look at this payment before it can go on.",
+        Status.SUBMITTED: "The payment is on its way.",
+        Status.PENDING_CONFIRMATION: (
+            "We are checking whether the payment arrived. Do not pay again."
+        ),
+        Status.SETTLED: "The payment is booked.",
+        Status.DECLINED: "The payment was declined. No money moved.",
+        Status.FAILED: "The payment failed. The money is free again.",
+        Status.REVERSED: "The money was given back.",
+        Status.CANCELLED: "The payment was cancelled. No money moved.",
+        Status.EXPIRED: "The payment was not approved in time. No money moved.",
+    }
+)
+_REASONS: Mapping[ErrorCode, str] = MappingProxyType(
+    {
+        ErrorCode.INSUFFICIENT_FUNDS: "There was not enough money on the account.",
+        ErrorCode.ACCOUNT_BLOCKED: "One of the accounts is blocked.",
+        ErrorCode.PAYEE_REJECTED: "The payee cannot be paid.",
+        ErrorCode.CURRENCY_MISMATCH: "The accounts are of different currencies.",
+        ErrorCode.LIMIT_EXCEEDED: "A limit would have been passed.",
+        ErrorCode.CHALLENGE_FAILED: "It was not approved rightly three times.",
+        ErrorCode.SERVICE_UNAVAILABLE: "Something went wrong at our side.",
+    }
+)
+
+
+def step(detail: StepDetail) -> str:
+    """Word one line of a timeline."""
+    return _STEPS[detail]
+
+
+def status(found: Status, reason: ErrorCode | None) -> str:
+    """Word where a payment stands, and why."""
+    if reason is None or reason not in _REASONS:
+        return _STATUSES[found]
+    return f"{_STATUSES[found]} {_REASONS[reason]}"

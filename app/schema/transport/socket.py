@@ -1,0 +1,337 @@
+"""graphql-transport-ws by the book: one `Connection` per socket.
+
+A connection owns every task it starts: when it ends, for whatever reason, all of its
+operations end with it before the close frame leaves. Two tasks live as long as the
+socket: the server's own and the reader. Rules: graphql.md section 11 of the design.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine, Mapping
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+import orjson
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from app import telemetry
+from app.auth.actor import Actor, Origin
+from app.clock import Clock, rfc3339
+from app.errors import Outage, RequestFault, TooManyRequests
+from app.ids import request_id
+from app.realtime.admission import Bucket
+from app.realtime.sockets import Holder, Seat, Sockets
+from app.realtime.stream import TooSlow
+from app.schema.masking import Answer, Masking, Operation
+from app.schema.transport import frames
+from app.schema.transport.codes import Close
+from app.schema.transport.wire import wire_of
+from app.settings import Settings
+
+_VERIFY_S = 5.0
+_BURST = 20
+_REASON_MAX = 120
+_GOODBYE_S = 1.0
+_CLOSING_S = 10.0
+
+
+class Callers(Protocol):
+    """Who speaks: `app.auth.caller.Callers`."""
+
+    async def socket(
+        self, origin: Origin, payload: Mapping[str, object]
+    ) -> tuple[Actor, datetime | None]:
+        """Verify token and proof of `connection_init`; raises RequestFault."""
+        ...
+
+
+class Operations(Protocol):
+    """Runs GraphQL for a socket: `transport.operations`."""
+
+    def run(
+        self, actor: Actor, request: Mapping[str, object]
+    ) -> AsyncGenerator[Answer, None]:
+        """Yield the answer of a query or the answers of a subscription.
+
+        One that is refused ends the operation.
+
+        Raises:
+            TooSlow: the client reads so slowly that the socket has to go.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What every connection of this process shares."""
+
+    settings: Settings
+    clock: Clock
+    sockets: Sockets
+    callers: Callers
+    operations: Operations
+    masking: Masking
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a connection ends; without a code the client was first."""
+
+    code: int | None = None
+    reason: str = ""
+
+
+class _Gone(Exception):
+    """There is nobody to write to any more: the writer has nothing left to do."""
+
+
+class _Ends(Exception):
+    """Raised inside the reader to end the connection with a code."""
+
+    def __init__(self, code: Close, reason: str) -> None:
+        super().__init__(reason)
+        self.ending = Ending(code, reason)
+
+
+class Connection:
+    """One accepted socket, from `connection_init` to its close code."""
+
+    def __init__(self, websocket: WebSocket, desk: Desk, origin: Origin) -> None:
+        settings, loop = desk.settings, asyncio.get_running_loop()
+        self._websocket = websocket
+        self._desk = desk
+        self._origin = origin
+        self._actor: Actor | None = None
+        self._initialised = False
+        self._ended: asyncio.Future[Ending] = loop.create_future()
+        self._operations: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._late = loop.call_later(
+            settings.socket_init_s, self.close, Close.INIT_LATE, "INIT_LATE"
+        )
+        rate, factor = settings.limit_messages, settings.limit_factor
+        self._messages = Bucket(
+            size=float(_BURST * factor),
+            per_s=rate.count / rate.window_s * factor,
+            at=desk.clock.monotonic(),
+        )
+
+    # -------------------------------------------------------------- Link
+
+    def ping(self) -> None:
+        """Ask the phone for a sign of life."""
+        if not self._ended.done():
+            self._begin(self._ping())
+
+    def close(self, code: int, reason: str = "") -> None:
+        """End the socket with a code; a second call changes nothing."""
+        if not self._ended.done():
+            self._ended.set_result(Ending(code, reason))
+
+    # -------------------------------------------------------------- life
+
+    async def run(self) -> None:
+        """Serve until either side ends; nothing of it is left afterwards."""
+        seat = self._desk.sockets.open(self, self._origin.address)
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                self._begin(self._read(seat))
+                ending = await self._ended
+                for task in self._tasks:
+                    task.cancel()
+        finally:
+            self._late.cancel()
+            self._desk.sockets.leave(seat)
+        await self._part(ending)
+
+    def _begin(
+        self, work: Coroutine[object, object, None], operation_id: str | None = None
+    ) -> None:
+        task = self._group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        if operation_id is not None:
+            self._operations[operation_id] = task
+
+    async def _part(self, ending: Ending) -> None:
+        """Say goodbye, and cut the line of one who does not listen."""
+        telemetry.socket_closes.labels(code=ending.code or "client").inc()
+        wire = wire_of(self._websocket.scope.get("extensions", {}))
+        if wire is not None:
+            wire.cut(_GOODBYE_S if ending.code == Close.SLOW else _CLOSING_S)
+        if ending.code is None:
+            return
+        try:
+            async with asyncio.timeout(_GOODBYE_S):
+                reason = ending.reason[:_REASON_MAX]
+                await self._websocket.close(ending.code, reason)
+        except (TimeoutError, WebSocketDisconnect, RuntimeError):
+            return  # the line is gone, or about to be cut
+
+    # -------------------------------------------------------------- reading
+
+    async def _read(self, seat: Seat) -> None:
+        try:
+            while True:
+                message = await self._websocket.receive()
+                if message["type"] == "websocket.disconnect":
+                    self._leave()
+                    return
+                self._desk.sockets.heard(seat)
+                await self._obey(_message_in(message), seat)
+        except _Ends as end:
+            self.close(end.ending.code or Close.TRY_LATER, end.ending.reason)
+        except frames.Malformed as malformed:
+            self.close(Close.MALFORMED, str(malformed))
+        except _Gone:
+            return
+        except Exception:  # noqa: BLE001  -- whatever breaks, the phone must come back
+            telemetry.log.exception("socket_failed", request_id=self._origin.request_id)
+            self.close(Close.TRY_LATER, "INTERNAL")
+
+    def _leave(self) -> None:
+        if not self._ended.done():
+            self._ended.set_result(Ending())
+
+    async def _obey(self, message: frames.Message, seat: Seat) -> None:
+        if isinstance(message, frames.Pong):
+            return
+        if not self._messages.take(self._desk.clock.monotonic()):
+            raise _Ends(Close.FLOOD, "RATE_LIMITED")
+        match message:
+            case frames.Init(payload):
+                await self._init(payload, seat)
+            case frames.Ping(payload):
+                echo = {} if payload is None else {"payload": payload}
+                await self._send({"type": "pong", **echo})
+            case frames.Subscribe():
+                await self._subscribe(message)
+            case frames.Complete(operation_id):
+                task = self._operations.pop(operation_id, None)
+                if task is not None:
+                    task.cancel()
+
+    async def _init(self, payload: Mapping[str, object], seat: Seat) -> None:
+        if self._initialised:
+            raise _Ends(Close.FLOOD, "SECOND_INIT")
+        self._initialised = True
+        self._late.cancel()
+        actor, expires_at = await self._verified(payload)
+        holder = Holder(
+            customer=actor.customer,
+            device=actor.device,
+            session=actor.session,
+            expires_at=expires_at,
+        )
+        refused = self._desk.sockets.seat(seat, holder)
+        if refused is not None:
+            raise _Ends(Close(refused), "TOO_MANY_SOCKETS")
+        self._actor = actor
+        await self._send({"type": "connection_ack", "payload": self._ack(expires_at)})
+
+    async def _verified(
+        self, payload: Mapping[str, object]
+    ) -> tuple[Actor, datetime | None]:
+        try:
+            async with asyncio.timeout(_VERIFY_S):
+                return await self._desk.callers.socket(self._origin, payload)
+        except TooManyRequests as fault:
+            raise _Ends(Close.TRY_LATER, fault.code) from None
+        except RequestFault as fault:
+            reason = fault.facts.get("reason", fault.code)
+            raise _Ends(Close.REFUSED, str(reason)) from None
+        except (TimeoutError, Outage):
+            raise _Ends(Close.TRY_LATER, "UNAVAILABLE") from None
+
+    def _ack(self, expires_at: datetime | None) -> dict[str, object]:
+        settings = self._desk.settings
+        return {
+            "pingIntervalMs": int(settings.socket_ping_s * 1000),
+            "pingTimeoutMs": int(settings.socket_pong_s * 1000),
+            "expiresAt": None if expires_at is None else rfc3339(expires_at),
+            "replayMax": settings.replay_max,
+            "serverTime": rfc3339(self._desk.clock.now()),
+        }
+
+    # -------------------------------------------------------------- operations
+
+    async def _subscribe(self, message: frames.Subscribe) -> None:
+        if self._actor is None:
+            raise _Ends(Close.REVOKED, "SUBSCRIBE_BEFORE_ACK")
+        if message.id in self._operations:
+            raise _Ends(Close.ID_IN_USE, "ID_IN_USE")
+        origin = replace(self._actor.origin, request_id=request_id())
+        actor = replace(self._actor, origin=origin)
+        if len(self._operations) >= self._desk.settings.socket_operations:
+            operation = Operation(actor.origin.request_id)
+            fault = self._desk.masking.fault(TooManyRequests(1), operation)
+            await self._send_error(message.id, [fault])
+            return
+        self._begin(self._operate(message, actor), message.id)
+
+    async def _operate(self, message: frames.Subscribe, actor: Actor) -> None:
+        with suppress(_Gone):
+            await self._answer(message, actor)
+
+    async def _answer(self, message: frames.Subscribe, actor: Actor) -> None:
+        run = self._desk.operations.run
+        try:
+            async with aclosing(run(actor, message.request)) as answers:
+                async for answer in answers:
+                    if answer.is_refused:
+                        self._free(message.id)
+                        await self._send_error(message.id, answer.body["errors"])
+                        return
+                    await self._send(
+                        {"id": message.id, "type": "next", "payload": answer.body}
+                    )
+            self._free(message.id)
+            await self._send({"id": message.id, "type": "complete"})
+        except TooSlow:
+            self.close(Close.SLOW, "TOO_FAR_BEHIND")
+        except _Gone:
+            raise
+        except Exception as failure:  # noqa: BLE001  -- one operation fails, the socket stays
+            self._free(message.id)
+            operation = Operation(actor.origin.request_id)
+            error = self._desk.masking.failure(failure, operation)
+            await self._send_error(message.id, [error])
+
+    def _free(self, operation_id: str) -> None:
+        """Give the id back before the last message, so that it may be used at once."""
+        if self._operations.get(operation_id) is asyncio.current_task():
+            del self._operations[operation_id]
+
+    # -------------------------------------------------------------- sending
+
+    async def _ping(self) -> None:
+        with suppress(_Gone):
+            await self._send({"type": "ping"})
+
+    async def _send_error(self, operation_id: str, errors: object) -> None:
+        await self._send({"id": operation_id, "type": "error", "payload": errors})
+
+    async def _send(self, message: Mapping[str, object]) -> None:
+        """Write one frame; a reader who does not read for 10 s loses the socket.
+
+        Raises:
+            _Gone: the frame did not leave; the socket is on its way out.
+        """
+        text = orjson.dumps(message).decode()
+        try:
+            async with asyncio.timeout(self._desk.settings.socket_stall_s):
+                await self._websocket.send_text(text)
+        except TimeoutError:
+            self.close(Close.SLOW, "SLOW_CONSUMER")
+            raise _Gone from None
+        except (WebSocketDisconnect, RuntimeError):
+            self._leave()  # RuntimeError: the server ended the line itself, as by 1009
+            raise _Gone from None
+
+
+def _message_in(message: Mapping[str, object]) -> frames.Message:
+    text = message.get("text")
+    if not isinstance(text, str):
+        raise frames.Malformed("text frames only")
+    return frames.read(text)

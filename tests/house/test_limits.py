@@ -1,0 +1,67 @@
+"""A limit is a setting: no bare number decides how much of something there may be."""
+
+import ast
+
+from app.settings import Settings
+from tests.house.tree import ROOT, called, files, named, nodes
+
+ATTACKS = ROOT / "tests/attacks"
+
+
+def test_rates_stand_in_the_settings_alone() -> None:
+    found = [
+        f"{named(file)}:{node.lineno}"
+        for file in files("app")
+        if named(file) != "app/settings.py"
+        for node in nodes(file)
+        if isinstance(node, ast.Call)
+        and called(node).split(".")[-1] == "Rate"
+        and any(
+            isinstance(part, ast.Constant) and isinstance(part.value, int)
+            for part in [*node.args, *(given.value for given in node.keywords)]
+        )
+    ]
+
+    assert found == []
+
+
+def test_no_count_is_taken_with_a_bare_number_of_tries() -> None:
+    """`limit=`, `tries=`, `max=` and the like are never called with a literal."""
+    words = {"tries", "rate", "window_s", "max_tries", "limit_s", "count_max"}
+    found = [
+        f"{named(file)}:{node.lineno}"
+        for file in files("app")
+        if named(file) != "app/settings.py"
+        for node in nodes(file)
+        if isinstance(node, ast.Call)
+        for given in node.keywords
+        if given.arg in words
+        and isinstance(given.value, ast.Constant)
+        and isinstance(given.value.value, int)
+    ]
+
+    assert found == []
+
+
+def test_every_limit_of_the_settings_is_used() -> None:
+    text = "".join(
+        file.read_text() for file in files("app") if named(file) != "app/settings.py"
+    )
+    unused = [
+        name
+        for name in Settings.model_fields
+        if name.startswith(("limit_", "max_"))
+        and f".{name}" not in text
+        and f'"{name}"' not in text
+    ]
+
+    assert unused == []
+
+
+def test_attack_tests_run_with_the_rates_of_production() -> None:
+    for file in sorted(ATTACKS.rglob("test_*.py")):
+        text = file.read_text()
+        if "rate" in text or "429" in text or "RATE_LIMITED" in text:
+            assert "limits_of_production" in text or "limit_factor=1" in text, named(
+                file
+            )

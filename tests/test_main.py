@@ -1,0 +1,177 @@
+"""The front door around a real bank: the edge, the page, the probes, the keys."""
+
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app import database, main
+from app.main import FrontDoor
+from app.schema import root
+from app.settings import Environment, Settings
+
+STATUS = {"query": "{ serviceStatus { component state } }"}
+
+
+@asynccontextmanager
+async def an_open_door(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    app = main.create_app(settings)
+    async with app.router.lifespan_context(app), a_client(app) as client:
+        yield client
+
+
+def a_client(app: FrontDoor) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app=app)
+    return httpx.AsyncClient(transport=transport, base_url="http://bank.test")
+
+
+async def test_anybody_may_ask_how_the_bank_is(settings: Settings) -> None:
+    async with an_open_door(settings) as client:
+        answer = await client.post("/graphql", json=STATUS)
+
+    assert answer.status_code == 200
+    assert answer.json()["data"]["serviceStatus"] == [
+        {"component": name, "state": "OPERATIONAL"}
+        for name in ("LOGIN", "ACCOUNTS", "TRANSFERS", "NOTIFICATIONS")
+    ]
+    assert len(answer.headers["dpop-nonce"]) == 43
+
+
+async def test_an_app_is_told_whether_it_may_go_on(settings: Settings) -> None:
+    document = """{ appPolicy(platform: IOS, version: "0.9.0") {
+      minVersion latestVersion mustUpgrade storeUrl features { name } } }"""
+    strict = settings.model_copy(update={"min_app_version": "1.0.0"})
+
+    async with an_open_door(strict) as client:
+        answer = await client.post("/graphql", json={"query": document})
+
+    assert answer.json()["data"]["appPolicy"] == {
+        "minVersion": "1.0.0",
+        "latestVersion": "1.0.0",
+        "mustUpgrade": True,
+        "storeUrl": None,
+        "features": [],
+    }
+
+
+async def test_the_page_says_what_this_is_without_a_script(settings: Settings) -> None:
+    async with an_open_door(settings) as client:
+        page = await client.get("/")
+
+    assert page.status_code == 200
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "<h1>Sixpence</h1>" in page.text
+    assert "OPERATIONAL" in page.text
+    assert 'href="/schema.graphql"' in page.text
+    assert "<script" not in page.text
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert page.headers["referrer-policy"] == "no-referrer"
+    assert len(page.headers["x-request-id"]) == 16
+
+
+async def test_programs_get_the_status_without_graphql(settings: Settings) -> None:
+    async with an_open_door(settings) as client:
+        status = (await client.get("/status.json")).json()
+
+    first = status["serviceStatus"][0]
+    assert first.pop("since").endswith("Z")
+    assert first == {
+        "component": "LOGIN",
+        "state": "OPERATIONAL",
+        "successRate1m": None,
+        "p95Ms": None,
+        "automatic": True,
+    }
+
+
+async def test_developers_find_the_contract_here(settings: Settings) -> None:
+    async with an_open_door(settings) as client:
+        shown = await client.get("/schema.graphql")
+
+    assert shown.status_code == 200
+    assert shown.text == root.sdl()
+    assert "directive @auth" in shown.text
+
+
+async def test_production_keeps_the_contract_to_itself(
+    settings: Settings, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text(f"1 {base64.b64encode(bytes(32)).decode()}\n")
+    files = {"sealing_keys_file": keys, "pepper_file": keys}
+    live = settings.model_copy(update={"env": Environment.PRODUCTION} | files)
+
+    async with an_open_door(live) as client:
+        hidden = await client.get("/schema.graphql")
+        page = await client.get("/")
+
+    assert hidden.status_code == 404
+    assert "/schema.graphql" not in page.text
+    assert page.headers["strict-transport-security"].startswith("max-age=31536000")
+
+
+async def test_the_keys_of_the_tokens_are_public_and_only_public(
+    settings: Settings,
+) -> None:
+    async with an_open_door(settings) as client:
+        answer = await client.get("/.well-known/jwks.json")
+
+    keys = answer.json()["keys"]
+    assert answer.headers["content-type"] == "application/jwk-set+json"
+    assert answer.headers["cache-control"] == "public, max-age=300"
+    assert len(keys) == 1
+    assert "d" not in keys[0]
+
+
+@pytest.mark.parametrize("probe", ["/livez", "/readyz", "/startupz"])
+async def test_an_open_bank_is_alive_ready_and_started(
+    settings: Settings, probe: str
+) -> None:
+    async with an_open_door(settings) as client:
+        answer = await client.get(probe)
+
+    assert (answer.status_code, answer.text) == (200, "ok\n")
+
+
+async def test_before_the_bank_is_open_only_the_loop_turns(settings: Settings) -> None:
+    async with a_client(main.create_app(settings)) as client:
+        answers = [
+            (await client.get(probe)).status_code
+            for probe in ("/livez", "/readyz", "/startupz")
+        ]
+
+    assert answers == [200, 503, 503]
+
+
+async def test_a_bank_that_lost_its_database_is_alive_and_not_ready(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(*_args: object) -> None:
+        raise OSError("the disk is gone")
+
+    async with an_open_door(settings) as client:
+        monkeypatch.setattr(database, "read_one", lost)
+        ready = await client.get("/readyz")
+        alive = await client.get("/livez")
+
+    assert (ready.status_code, ready.text) == (503, "database does not answer\n")
+    assert alive.status_code == 200
+
+
+async def test_the_figures_are_prometheus_text(settings: Settings) -> None:
+    async with an_open_door(settings) as client:
+        await client.post("/graphql", json=STATUS)
+        figures = (await client.get("/metrics")).text
+
+    assert 'sixpence_operations_total{kind="query"}' in figures
+
+
+async def test_other_paths_are_not_found(settings: Settings) -> None:
+    async with an_open_door(settings) as client:
+        answers = [await client.get(path) for path in ("/graphql/", "/admin", "/.env")]
+
+    assert [answer.status_code for answer in answers] == [404, 404, 404]
