@@ -35,7 +35,7 @@ bench: for-test ## Measure on loopback and compare with the committed figures; W
 	exec $(PY) -m bench $(WHAT) $(ARGS)
 
 schema: for-run ## Reprint the generated files: the contract and the pages made from code.
-	exec $(PY) -m app schema $(ARGS)
+	$(PY) -m app schema $(ARGS) && exec $(PY) -m tests.house.printed
 
 lock: for-test ## Rewrite both lock files and name what moved; ARGS=--upgrade for the newest.
 	$(call compile,requirements.lock,)
