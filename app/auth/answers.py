@@ -228,8 +228,9 @@ class Answers:
         async def work(tx: Tx) -> None:
             await lockout.refund(tx, actor.known_device)
             row = await tx.one(
-                "UPDATE challenge SET answer_hash = $2, evidence = $3 WHERE id = $1 "
-                "AND state = 'PENDING' RETURNING id",
+                "UPDATE challenge SET answer_hash = $2, evidence = $3, "
+                "attempts = attempts - 1 WHERE id = $1 AND state = 'PENDING' "
+                "RETURNING id",
                 challenge.id,
                 digest,
                 evidence,

@@ -2,6 +2,7 @@
 
 from tortoise.migrations.migration import Migration as Base
 from tortoise.migrations.operations import RunPython
+from tortoise.migrations.schema_editor.base import BaseSchemaEditor
 
 TYPES = {
     "sqlite": {
@@ -155,13 +156,13 @@ TABLES = {
 }
 
 
-async def make(_apps, editor):
+async def make(_apps: object, editor: BaseSchemaEditor) -> None:
     for name, columns in TABLES.items():
         sql = f"CREATE TABLE {name} ({columns.format(**TYPES[editor.client.capabilities.dialect])})"
         await editor.client.execute_query(sql)
 
 
-async def drop(_apps, editor):
+async def drop(_apps: object, editor: BaseSchemaEditor) -> None:
     for name in reversed(TABLES):
         await editor.client.execute_query(f"DROP TABLE {name}")
 

@@ -2,6 +2,7 @@
 
 from tortoise.migrations.migration import Migration as Base
 from tortoise.migrations.operations import RunPython
+from tortoise.migrations.schema_editor.base import BaseSchemaEditor
 
 TYPES = {
     "sqlite": {
@@ -131,14 +132,14 @@ TABLES = {
 }
 
 
-async def make(_apps, editor):
+async def make(_apps: object, editor: BaseSchemaEditor) -> None:
     types = TYPES[editor.client.capabilities.dialect]
     for name, columns in TABLES.items():
         sql = f"CREATE TABLE {name} ({columns.format(**types)})"
         await editor.client.execute_query(sql)
 
 
-async def drop(_apps, editor):
+async def drop(_apps: object, editor: BaseSchemaEditor) -> None:
     for name in reversed(TABLES):
         await editor.client.execute_query(f"DROP TABLE {name}")
 

@@ -80,13 +80,11 @@ class Room:
     sms: KeptSms
     closed: list[tuple[Any, int]]
     counters: MemoryCounters
-    identity: EmbeddedIdentity
     tokens: AccessTokens
     proofs: Proofs
     bound: BoundDevices
     revocations: Revocations
     sessions: Sessions
-    throttle: Throttle
     callers: Callers
     challenges: Challenges
     step_ups: StepUps
@@ -123,7 +121,6 @@ async def open_room(settings: Settings, clock: StoppedClock, vault: Vault) -> Ro
         forget=bound.forget,
     )
     throttle = Throttle(settings=settings, counters=counters)
-    proofs = Proofs(clock=clock, settings=settings, vault=vault, counters=counters)
     sessions = Sessions(
         clock=clock,
         settings=settings,
@@ -144,10 +141,23 @@ async def open_room(settings: Settings, clock: StoppedClock, vault: Vault) -> Ro
         sessions=sessions,
         throttle=throttle,
     )
-    directory = Directory(vault)
-    otps = Otps(clock=clock, settings=settings, vault=vault)
-    outbox = Outbox(clock=clock, vault=vault)
-    identity = EmbeddedIdentity(settings=settings, vault=vault)
+    proofs = Proofs(clock=clock, settings=settings, vault=vault, counters=counters)
+    callers = Callers(
+        proofs=proofs,
+        tokens=tokens,
+        bound=bound,
+        revocations=revocations,
+        throttle=throttle,
+    )
+    logins = Logins(
+        clock=clock,
+        settings=settings,
+        vault=vault,
+        bound=bound,
+        challenges=challenges,
+        sessions=sessions,
+        throttle=throttle,
+    )
     return Room(
         settings=settings,
         clock=clock,
@@ -155,33 +165,32 @@ async def open_room(settings: Settings, clock: StoppedClock, vault: Vault) -> Ro
         sms=KeptSms(),
         closed=closed,
         counters=counters,
-        identity=identity,
         tokens=tokens,
         proofs=proofs,
         bound=bound,
         revocations=revocations,
         sessions=sessions,
-        throttle=throttle,
-        callers=Callers(
-            proofs=proofs,
-            tokens=tokens,
-            bound=bound,
-            revocations=revocations,
-            throttle=throttle,
-        ),
+        callers=callers,
         challenges=challenges,
         step_ups=step_ups,
         mpins=Mpins(clock=clock, vault=vault, step_ups=step_ups),
-        logins=Logins(
-            clock=clock,
-            settings=settings,
-            vault=vault,
-            bound=bound,
-            challenges=challenges,
-            sessions=sessions,
-            throttle=throttle,
-        ),
-        enrolments=Enrolments(
+        logins=logins,
+        ring=ring,
+        **_front_desk(settings, clock, vault, throttle),
+    )
+
+
+def _front_desk(
+    settings: Settings, clock: StoppedClock, vault: Vault, throttle: Throttle
+) -> dict[str, Any]:
+    """Wire what brings people in."""
+    directory = Directory(vault)
+    otps = Otps(clock=clock, settings=settings, vault=vault)
+    outbox = Outbox(clock=clock, vault=vault)
+    identity = EmbeddedIdentity(settings=settings, vault=vault)
+    return {
+        "outbox": outbox,
+        "enrolments": Enrolments(
             clock=clock,
             settings=settings,
             vault=vault,
@@ -191,7 +200,7 @@ async def open_room(settings: Settings, clock: StoppedClock, vault: Vault) -> Ro
             identity=identity,
             throttle=throttle,
         ),
-        devices=Devices(
+        "devices": Devices(
             clock=clock,
             settings=settings,
             directory=directory,
@@ -199,12 +208,10 @@ async def open_room(settings: Settings, clock: StoppedClock, vault: Vault) -> Ro
             outbox=outbox,
             identity=identity,
         ),
-        customers=Customers(
+        "customers": Customers(
             clock=clock, vault=vault, directory=directory, identity=identity
         ),
-        outbox=outbox,
-        ring=ring,
-    )
+    }
 
 
 @dataclass

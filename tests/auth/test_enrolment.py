@@ -7,31 +7,23 @@ import pytest
 from app import database
 from app.auth.actor import Actor, DeviceState, Platform
 from app.auth.applicant import Activation, IdentityMethod, StartRequest, sms_text
-from app.auth.devices import settle_states
 from app.auth.errors import (
-    AttestationRejected,
-    ChallengeFailed,
     EnrolmentExpired,
     InvalidCredential,
-    TooManyDevices,
 )
 from app.auth.otp import EnrolmentId
 from app.errors import (
-    DpopRequired,
-    Forbidden,
     NotAllowed,
     RateLimited,
     ValidationFailed,
 )
 from tests.auth.room import (
-    KDF,
     PHONE,
     STAFF,
     Person,
     Phone,
     Room,
     a_customer,
-    b64u,
     open_room,
     origin,
 )
@@ -281,86 +273,6 @@ async def test_the_demo_may_use_its_codes_again(room: Room, asha: Person) -> Non
     assert await bound() == 2
 
 
-async def test_a_key_is_bound_once_and_only_with_its_own_signature(
-    room: Room, asha: Person
-) -> None:
-    phone, other = Phone(room), Phone(room)
-    nonce = await phone.prove(asha)
-    stolen = other.bind_request(nonce)
-
-    with pytest.raises(ChallengeFailed):
-        await room.devices.bind(await phone.as_device(), stolen)
-    with pytest.raises(ChallengeFailed):
-        await room.devices.bind(
-            await phone.as_device(),
-            phone.bind_request(nonce, signature=b64u(bytes(64))),
-        )
-    with pytest.raises(ChallengeFailed):
-        await room.devices.bind(
-            await phone.as_device(), phone.bind_request(nonce, signature="?")
-        )
-    with pytest.raises(DpopRequired):
-        await room.devices.bind(ANYBODY, phone.bind_request(nonce))
-    assert await bound() == 0
-
-    await phone.bind(nonce)
-    with pytest.raises(EnrolmentExpired):
-        await other.bind(nonce)
-    asha.code = await room.customers.code(STAFF, asha.number)
-    with pytest.raises(ChallengeFailed):
-        await phone.bind(await phone.prove(asha))
-    assert await bound() == 1
-
-
-async def test_an_attestation_that_nobody_verified_is_refused(
-    room: Room, asha: Person
-) -> None:
-    phone = Phone(room)
-    nonce = await phone.prove(asha)
-
-    with pytest.raises(AttestationRejected):
-        await room.devices.bind(
-            await phone.as_device(), phone.bind_request(nonce, attests=True)
-        )
-    strict = room.settings.model_copy(update={"attestation": "require"})
-    phone.room = await open_room(strict, room.clock, room.vault)
-    with pytest.raises(AttestationRejected):
-        await phone.bind(nonce)
-
-    assert await bound() == 0
-
-
-@pytest.mark.parametrize("name", ["", "   ", "x" * 65])
-async def test_a_phone_needs_a_name(room: Room, asha: Person, name: str) -> None:
-    phone = Phone(room)
-    nonce = await phone.prove(asha)
-
-    with pytest.raises(ValidationFailed) as refused:
-        await room.devices.bind(
-            await phone.as_device(), phone.bind_request(nonce, name=name)
-        )
-
-    assert refused.value.field == ["name"]
-    assert await bound() == 0
-
-
-async def test_a_fourth_phone_is_refused_and_its_proofs_stay_good(
-    room: Room, asha: Person
-) -> None:
-    for _ in range(3):
-        asha.code = await room.customers.code(STAFF, asha.number)
-        await Phone(room).enrol(asha)
-    asha.code = await room.customers.code(STAFF, asha.number)
-    fourth = Phone(room)
-    nonce = await fourth.prove(asha)
-
-    with pytest.raises(TooManyDevices):
-        await fourth.bind(nonce)
-
-    assert await bound() == 3
-    assert await tries_of(asha) == 0
-
-
 @pytest.mark.parametrize(
     ("changed", "field"),
     [
@@ -483,93 +395,3 @@ async def test_a_customer_blocked_by_staff_is_told_after_the_proof(
         await room.enrolments.prove(ANYBODY, enrolment, given(asha))
 
     assert await bound() == 0
-
-
-async def test_a_phone_without_a_factor_is_revoked_after_fifteen_minutes(
-    room: Room, asha: Person
-) -> None:
-    unused, used = Phone(room), Phone(room)
-    await unused.bind(await unused.prove(asha))
-    asha.code = await room.customers.code(STAFF, asha.number)
-    await used.enrol(asha)
-
-    room.clock.move(seconds=900)
-    assert await settle_states(room.clock) == 1
-    room.bound.forget(unused.device.id) if unused.device else None
-
-    states = await database.read("SELECT id, state FROM device ORDER BY id")
-    assert [row.get("state", str) for row in states] == ["REVOKED", "COOLING"]
-    with pytest.raises(NotAllowed):
-        await late_first_factor(room, asha)
-    room.clock.move(hours=24)
-    assert await settle_states(room.clock) >= 1
-    actor = await used.as_device()
-    found = await room.devices.find(actor, actor.known_device)
-    assert found is not None
-    assert found.state is DeviceState.ACTIVE
-    assert found.cooling_until is None
-
-
-async def late_first_factor(room: Room, asha: Person) -> None:
-    asha.code = await room.customers.code(STAFF, asha.number)
-    late = Phone(room)
-    await late.bind(await late.prove(asha))
-    room.clock.move(seconds=900)
-    await room.mpins.set(await late.as_device(), b64u(late.secret), KDF)
-
-
-async def test_the_first_mpin_is_free_and_the_same_bytes_change_nothing(
-    room: Room, asha: Person
-) -> None:
-    phone = Phone(room)
-    await phone.bind(await phone.prove(asha))
-    first = await room.mpins.set(await phone.as_device(), b64u(phone.secret), KDF)
-    again = await room.mpins.set(await phone.as_device(), b64u(phone.secret), KDF)
-
-    assert first.id == again.id
-    rows = await database.read("SELECT seq FROM audit_entry WHERE action = 'mpin.set'")
-    assert len(rows) == 1
-    with pytest.raises(Forbidden):
-        await room.mpins.set(await phone.as_device(), b64u(bytes(32)), KDF)
-
-
-@pytest.mark.parametrize(
-    ("secret", "kdf", "field"),
-    [
-        ("AA", KDF, "pinSecret"),
-        ("?", KDF, "pinSecret"),
-        (b64u(bytes(32)), "v=01;PBKDF2-HMAC-SHA256;i=099999;s=16", "kdf"),
-        (b64u(bytes(32)), "v=01;PBKDF2-HMAC-SHA256;i=600000;s=15", "kdf"),
-        (b64u(bytes(32)), "v=03;PBKDF2-HMAC-SHA256;i=600000;s=16", "kdf"),
-        (b64u(bytes(32)), "scrypt", "kdf"),
-    ],
-)
-async def test_a_weak_or_malformed_mpin_is_refused(
-    room: Room, asha: Person, secret: str, kdf: str, field: str
-) -> None:
-    phone = Phone(room)
-    await phone.bind(await phone.prove(asha))
-
-    with pytest.raises(ValidationFailed) as refused:
-        await room.mpins.set(await phone.as_device(), secret, kdf)
-
-    assert refused.value.field == [field]
-    rows = await database.read("SELECT device_id FROM mpin_secret")
-    assert rows == []
-
-
-async def test_the_secret_is_sealed_and_no_code_stands_in_clear(
-    room: Room, phone: Phone, asha: Person
-) -> None:
-    for table in (
-        "mpin_secret",
-        "activation_code",
-        "otp_code",
-        "customer",
-        "enrolment",
-    ):
-        rows = await database.read(f"SELECT * FROM {table}")  # noqa: S608  -- own names
-        shown = repr([dict(row._columns) for row in rows]).encode()  # noqa: SLF001  -- looked into
-        for planted in (asha.code, asha.number, PHONE, "Asha Rao", room.last_code()):
-            assert planted.encode() not in shown
-        assert repr(phone.secret)[2:-1].encode() not in shown
