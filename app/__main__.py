@@ -2,9 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,10 @@ from app import telemetry
 from app.adapters import UnknownAdapter
 from app.errors import Outage, Refusal
 from app.settings import Misconfigured, Settings
+
+if TYPE_CHECKING:
+    from app.auth.standing import NewCustomer, Staff
+    from app.bank import Bank
 
 DONE, REFUSED, SET_UP = 0, 1, 2
 
@@ -97,6 +101,91 @@ def unfreeze(by: By, reason: Reason) -> None:
     _run(back_door.unfreeze(_settings(), by, reason))
 
 
+@customers.command()
+def add(  # noqa: PLR0913  -- one option a fact
+    *,
+    name: Annotated[str, typer.Option("--name", help="As the customer sees it.")],
+    phone: Annotated[str, typer.Option("--phone", help="E.164, like +919876543210.")],
+    by: By,
+    reason: Reason,
+    number: Annotated[str | None, typer.Option("--number")] = None,
+    locale: Annotated[str, typer.Option("--locale", help="BCP 47.")] = "en-IN",
+    account: Annotated[
+        list[str] | None,
+        typer.Option("--account", help="KIND:NAME:CURRENCY; may be given again."),
+    ] = None,
+) -> None:
+    """Add a customer and open accounts, CURRENT:Everyday:INR for example."""
+    staff, new = _staff(by, reason), _new(name, phone, number, locale)
+
+    async def work(bank: "Bank") -> None:
+        from app import desk  # noqa: PLC0415  -- each command loads its own
+
+        added = await desk.customers_add(bank, staff, new)
+        typer.echo(f"added {added.number}")
+        for wish in account or ():
+            opened = await desk.account_open(bank, staff, added.id, wish)
+            typer.echo(f"opened {opened.name} {opened.masked_number}")
+
+    _at_the_desk(work)
+
+
+@customers.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="CSV: number,name,phone,locale.")],
+    *,
+    by: By,
+    reason: Reason,
+) -> None:
+    """Add the customers of a CSV file, all or none."""
+    staff = _staff(by, reason)
+
+    async def work(bank: "Bank") -> None:
+        from app import desk  # noqa: PLC0415  -- each command loads its own
+
+        done = await desk.customers_import(bank, staff, file)
+        typer.echo(f"added {done.count} customers")
+
+    _at_the_desk(work)
+
+
+@customers.command()
+def code(
+    number: Annotated[str, typer.Argument(help="Customer number.")],
+    *,
+    by: By,
+    reason: Reason,
+) -> None:
+    """Print an activation code, once; the one before it dies."""
+    staff = _staff(by, reason)
+
+    async def work(bank: "Bank") -> None:
+        from app import desk  # noqa: PLC0415  -- each command loads its own
+
+        typer.echo(await desk.customers_code(bank, staff, number))
+
+    _at_the_desk(work)
+
+
+@customers.command()
+def unlock(
+    number: Annotated[str, typer.Argument(help="Customer number.")],
+    *,
+    by: By,
+    reason: Reason,
+) -> None:
+    """End the blocks and locks of a customer and of the phones."""
+    staff = _staff(by, reason)
+
+    async def work(bank: "Bank") -> None:
+        from app import desk  # noqa: PLC0415  -- each command loads its own
+
+        phones = await desk.customers_unlock(bank, staff, number)
+        typer.echo(f"unlocked; {phones} phones were locked")
+
+    _at_the_desk(work)
+
+
 @audit.command()
 def verify() -> None:
     """Walk every chain and name the first row that does not fit."""
@@ -109,6 +198,34 @@ def _settings() -> Settings:
     found = settings_module.load()
     telemetry.configure(found.log_format, found.log_level)
     return found
+
+
+def _staff(by: str, reason: str) -> "Staff":
+    from app.auth.standing import Staff  # noqa: PLC0415  -- each command loads its own
+
+    return Staff(name=by, reason=reason)
+
+
+def _new(name: str, phone: str, number: str | None, locale: str) -> "NewCustomer":
+    from app.auth.standing import NewCustomer  # noqa: PLC0415  -- same
+
+    return NewCustomer(name=name, phone=phone, number=number, locale=locale)
+
+
+def _at_the_desk(work: Callable[["Bank"], Awaitable[None]]) -> None:
+    from app.bank import open_bank  # noqa: PLC0415  -- each command loads its own
+
+    async def opened() -> None:
+        refused: Refusal | None = None
+        async with open_bank(_settings(), frozenset()) as bank:
+            try:
+                await work(bank)
+            except Refusal as no:
+                refused = no  # raised outside, or the bank's task group wraps it
+        if refused is not None:
+            raise refused
+
+    _run(opened())
 
 
 def _run(work: Coroutine[Any, Any, int | None]) -> None:

@@ -102,7 +102,16 @@ def append(tx: Tx, entry: Entry) -> AuditId:
 
 
 async def denied(entry: Entry) -> None:
-    """Write an entry in a short transaction of its own, after a rollback.
+    """Keep a refused act: its own transaction was rolled back.
+
+    Raises:
+        Outage: it could not be kept; the caller answers SERVICE_UNAVAILABLE.
+    """
+    await alone(entry)
+
+
+async def alone(entry: Entry) -> None:
+    """Write an entry in a short transaction of its own.
 
     Raises:
         Outage: it could not be kept; the caller answers SERVICE_UNAVAILABLE.
@@ -111,7 +120,7 @@ async def denied(entry: Entry) -> None:
     async def work(tx: Tx) -> None:
         append(tx, entry)
 
-    await database.transaction(work, name="audit.denied")
+    await database.transaction(work, name="audit.alone")
 
 
 async def _write(tx: Tx) -> None:

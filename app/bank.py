@@ -7,10 +7,9 @@ worker opens no socket register's loops.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, fields
 
-from app import adapters, audit, database, telemetry, upgrade
+from app import audit, database, telemetry, upgrade
 from app.accounts.accounts import Accounts
 from app.accounts.balances import Balances
 from app.accounts.transactions import Transactions
@@ -36,10 +35,9 @@ from app.auth.tokens import AccessTokens
 from app.clock import Clock
 from app.database import Proof
 from app.integrations.core_banking import CanProve, CoreBank
-from app.integrations.counters import Counters
-from app.integrations.identity import IdentityProof
 from app.integrations.rails import PaymentRail
 from app.integrations.sms import SmsSender
+from app.partners import Partners, Role, open_partners
 from app.payments import coherence as payment_coherence
 from app.payments.address_book import AddressBook
 from app.payments.intake import Intake
@@ -50,10 +48,9 @@ from app.payments.transfers import Transfers
 from app.realtime import coherence as stream_coherence
 from app.realtime import log
 from app.realtime.announce import Announcer
-from app.realtime.bus import Bus
 from app.realtime.hub import Hub
 from app.realtime.sockets import Sockets
-from app.settings import Misconfigured, Settings
+from app.settings import Settings
 from app.status.app_policy import AppPolicies
 from app.status.health import Component, Health
 from app.vault import Vault, open_vault
@@ -61,20 +58,19 @@ from app.vault import Vault, open_vault
 _RESTART_S = 1.0
 
 
-class Role(StrEnum):
-    """What a process does."""
-
-    WEB = "WEB"
-    WORKER = "WORKER"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bank:
-    """Every service of an opened bank."""
+@dataclass(frozen=True, kw_only=True)
+class _Ground:
+    """What every room stands on."""
 
     settings: Settings
     clock: Clock
     vault: Vault
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Identity:
+    """Who is holding which phone."""
+
     ring: SigningRing
     callers: Callers
     enrolments: Enrolments
@@ -87,19 +83,43 @@ class Bank:
     revocations: Revocations
     customers: Customers
     outbox: Outbox
+    throttle: Throttle
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Books:
+    """What customers have."""
+
     core: CoreBank
     accounts: Accounts
     balances: Balances
     transactions: Transactions
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Money:
+    """Money on its way."""
+
     payees: Payees
     transfers: Transfers
     payment_jobs: PaymentJobs
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Live:
+    """What goes out without being asked, and how the bank is."""
+
     health: Health
     app_policies: AppPolicies
     announcer: Announcer
     hub: Hub
     sockets: Sockets
     sms: SmsSender | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bank(_Ground, _Identity, _Books, _Money, _Live):
+    """Every service of an opened bank."""
 
     def proofs(self) -> list[Proof]:
         """Gather the coherence proofs of every room that keeps books."""
@@ -111,18 +131,6 @@ class Bank:
         if isinstance(self.core, CanProve):
             found += self.core.proofs()
         return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Partners:
-    """The adapters that the settings name."""
-
-    core: CoreBank
-    rail: PaymentRail
-    identity: IdentityProof
-    counters: Counters
-    bus: Bus
-    sms: SmsSender | None
 
 
 @asynccontextmanager
@@ -141,66 +149,50 @@ async def open_bank(
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(database.open_database(settings))
         health = Health(clock)
-        partners = await _partners(settings, clock, vault, health, stack, roles)
-        bank = await _wired(settings, clock, vault, health, partners)
+        partners = await open_partners(settings, clock, vault, health, stack, roles)
+        ground = _Ground(settings=settings, clock=clock, vault=vault)
+        bank = await _wired(ground, health, partners)
         log.open_log(clock, bank.announcer.announce)
         await stack.enter_async_context(bank.transfers)
         await stack.enter_async_context(_kept_running(bank, roles))
         yield bank
 
 
-async def _partners(
-    settings: Settings,
-    clock: Clock,
-    vault: Vault,
-    health: Health,
-    stack: AsyncExitStack,
-    roles: frozenset[Role],
-) -> _Partners:
-    port = "app.integrations."
-    core_file = adapters.load(port + "core_banking", settings.core_banking)
-    core: CoreBank = await core_file.connect(settings, clock)
-    rail = adapters.load(port + "rails", settings.rails[0])
-    identity = adapters.load(port + "identity", settings.identity)
-    counters = adapters.load(port + "counters", settings.counters)
-    sms = None
-    if Role.WORKER in roles:
-        sms_file = adapters.load(port + "sms", settings.sms)
-        sms = await sms_file.connect(sms_file.Settings(), clock=clock)
-        stack.push_async_callback(sms.close)
-        sms = health.watching(sms, Component.LOGIN)
-    return _Partners(
-        core=core,
-        rail=await rail.connect(core=core),
-        identity=await identity.connect(settings, vault),
-        counters=await counters.connect(clock),
-        bus=await _bus(settings),
-        sms=sms,
-    )
-
-
-async def _bus(settings: Settings) -> Bus:
-    scheme = settings.bus_url.partition("://")[0]
-    if scheme not in adapters.choices("app.realtime.bus"):
-        raise Misconfigured(f"BUS_URL: there is no bus {scheme!r}")
-    opened: Bus = await adapters.load("app.realtime.bus", scheme).connect(
-        settings.bus_url
-    )
-    return opened
-
-
-async def _wired(
-    settings: Settings, clock: Clock, vault: Vault, health: Health, partners: _Partners
-) -> Bank:
+async def _wired(ground: _Ground, health: Health, partners: Partners) -> Bank:
     """Make every service, from the lowest room up."""
-    ring = SigningRing(clock, vault)
+    settings, clock = ground.settings, ground.clock
+    ring = SigningRing(clock, ground.vault)
     await ring.open()
-    sockets = Sockets(settings, clock)
+    live = _Live(
+        health=health,
+        app_policies=AppPolicies(settings),
+        announcer=Announcer(partners.bus),
+        hub=Hub(settings, clock, partners.bus),
+        sockets=Sockets(settings, clock),
+        sms=partners.sms,
+    )
+    identity = _identity(ground, ring, partners, live.sockets)
+    books = _books(ground, health, partners)
+    rail = health.watching(partners.rail, Component.TRANSFERS)
+    money = _money(ground, identity, books, rail)
+    return Bank(
+        **{
+            field.name: getattr(part, field.name)
+            for part in (ground, identity, books, money, live)
+            for field in fields(part)
+        }
+    )
+
+
+def _identity(
+    ground: _Ground, ring: SigningRing, partners: Partners, sockets: Sockets
+) -> _Identity:
+    """Wire the auth room."""
+    settings, clock, vault = ground.settings, ground.clock, ground.vault
     bound = BoundDevices(clock)
     revocations = Revocations(
         clock=clock, settings=settings, closer=sockets.close, forget=bound.forget
     )
-    announcer = Announcer(partners.bus)
     tokens = AccessTokens(clock=clock, settings=settings, ring=ring)
     throttle = Throttle(settings=settings, counters=partners.counters)
     sessions = Sessions(
@@ -221,111 +213,122 @@ async def _wired(
         sessions=sessions,
         throttle=throttle,
     )
-    directory = Directory(vault)
-    outbox = Outbox(clock=clock, vault=vault)
-    otps = Otps(clock=clock, settings=settings, vault=vault)
-    customers = Customers(
-        clock=clock,
-        vault=vault,
-        directory=directory,
-        identity=partners.identity,
-    )
-    accounts = Accounts(
-        core=partners.core,
-        core_name=settings.core_banking,
-        vault=vault,
-        bank_code=settings.bank_code,
-    )
-    watched = health.watching(partners.core, Component.ACCOUNTS)
-    balances = Balances(core=watched)
-    book = AddressBook(vault)
-    payees = Payees(
-        settings=settings,
-        clock=clock,
-        book=book,
-        accounts=accounts,
-        sessions=sessions,
-        step_ups=step_ups,
-    )
-    passage = Passage(
-        clock=clock,
-        accounts=accounts,
-        book=book,
-        rail=health.watching(partners.rail, Component.TRANSFERS),
-    )
-    transfers = Transfers(
-        settings=settings,
-        clock=clock,
-        intake=Intake(
-            accounts=accounts, balances=balances, customers=customers, payees=payees
+    callers = Callers(
+        proofs=Proofs(
+            clock=clock, settings=settings, vault=vault, counters=partners.counters
         ),
-        passage=passage,
+        tokens=tokens,
+        bound=bound,
+        revocations=revocations,
+        throttle=throttle,
+    )
+    logins = Logins(
+        clock=clock,
+        settings=settings,
+        vault=vault,
+        bound=bound,
         challenges=challenges,
         sessions=sessions,
         throttle=throttle,
     )
-    return Bank(
-        settings=settings,
-        clock=clock,
-        vault=vault,
+    enrolments, devices, customers, outbox = _enrolling(ground, partners, throttle)
+    return _Identity(
         ring=ring,
-        callers=Callers(
-            proofs=Proofs(
-                clock=clock, settings=settings, vault=vault, counters=partners.counters
-            ),
-            tokens=tokens,
-            bound=bound,
-            revocations=revocations,
-            throttle=throttle,
-        ),
-        enrolments=Enrolments(
-            clock=clock,
-            settings=settings,
-            vault=vault,
-            directory=directory,
-            otps=otps,
-            outbox=outbox,
-            identity=partners.identity,
-            throttle=throttle,
-        ),
-        devices=Devices(
-            clock=clock,
-            settings=settings,
-            directory=directory,
-            otps=otps,
-            outbox=outbox,
-            identity=partners.identity,
-        ),
+        callers=callers,
+        enrolments=enrolments,
+        devices=devices,
         mpins=Mpins(clock=clock, vault=vault, step_ups=step_ups),
-        logins=Logins(
-            clock=clock,
-            settings=settings,
-            vault=vault,
-            bound=bound,
-            challenges=challenges,
-            sessions=sessions,
-            throttle=throttle,
-        ),
+        logins=logins,
         sessions=sessions,
         challenges=challenges,
         step_ups=step_ups,
         revocations=revocations,
         customers=customers,
         outbox=outbox,
+        throttle=throttle,
+    )
+
+
+def _enrolling(
+    ground: _Ground, partners: Partners, throttle: Throttle
+) -> tuple[Enrolments, Devices, Customers, Outbox]:
+    """Wire what a phone meets before it is bound."""
+    settings, clock, vault = ground.settings, ground.clock, ground.vault
+    directory = Directory(vault)
+    outbox = Outbox(clock=clock, vault=vault)
+    otps = Otps(clock=clock, settings=settings, vault=vault)
+    enrolments = Enrolments(
+        clock=clock,
+        settings=settings,
+        vault=vault,
+        directory=directory,
+        otps=otps,
+        outbox=outbox,
+        identity=partners.identity,
+        throttle=throttle,
+    )
+    devices = Devices(
+        clock=clock,
+        settings=settings,
+        directory=directory,
+        otps=otps,
+        outbox=outbox,
+        identity=partners.identity,
+    )
+    customers = Customers(
+        clock=clock, vault=vault, directory=directory, identity=partners.identity
+    )
+    return enrolments, devices, customers, outbox
+
+
+def _books(ground: _Ground, health: Health, partners: Partners) -> _Books:
+    """Wire the accounts room; reads of the core count for its component."""
+    watched = health.watching(partners.core, Component.ACCOUNTS)
+    accounts = Accounts(
+        core=partners.core,
+        core_name=ground.settings.core_banking,
+        vault=ground.vault,
+        bank_code=ground.settings.bank_code,
+    )
+    return _Books(
         core=partners.core,
         accounts=accounts,
-        balances=balances,
-        transactions=Transactions(core=watched, accounts=accounts, clock=clock),
-        payees=payees,
-        transfers=transfers,
-        payment_jobs=PaymentJobs(clock=clock, transfers=transfers, passage=passage),
-        health=health,
-        app_policies=AppPolicies(settings),
-        announcer=announcer,
-        hub=Hub(settings, clock, partners.bus),
-        sockets=sockets,
-        sms=partners.sms,
+        balances=Balances(core=watched),
+        transactions=Transactions(core=watched, accounts=accounts, clock=ground.clock),
     )
+
+
+def _money(
+    ground: _Ground, identity: _Identity, books: _Books, rail: PaymentRail
+) -> _Money:
+    """Wire the payments room."""
+    settings, clock = ground.settings, ground.clock
+    book = AddressBook(ground.vault)
+    payees = Payees(
+        settings=settings,
+        clock=clock,
+        book=book,
+        accounts=books.accounts,
+        sessions=identity.sessions,
+        step_ups=identity.step_ups,
+    )
+    passage = Passage(clock=clock, accounts=books.accounts, book=book, rail=rail)
+    transfers = Transfers(
+        settings=settings,
+        clock=clock,
+        intake=Intake(
+            accounts=books.accounts,
+            balances=books.balances,
+            customers=identity.customers,
+            payees=payees,
+        ),
+        passage=passage,
+        challenges=identity.challenges,
+        sessions=identity.sessions,
+        throttle=identity.throttle,
+    )
+    jobs = PaymentJobs(clock=clock, transfers=transfers, passage=passage)
+    return _Money(payees=payees, transfers=transfers, payment_jobs=jobs)
 
 
 @asynccontextmanager

@@ -255,6 +255,8 @@ async def read(sql: str, *args: Scalar) -> list[Row]:
     Raises:
         Outage: the database is lost or stayed busy.
     """
+    if _inside.get():
+        raise RuntimeError("a read beside its own transaction waits for ever; use tx")
     client = _client()
     _counted(sql)
     try:

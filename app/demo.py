@@ -18,11 +18,12 @@ from app import desk, main, upgrade, worker
 from app import settings as settings_module
 from app.accounts.accounts import Opening
 from app.auth.standing import NewCustomer, Staff
-from app.bank import Bank, Role, open_bank
+from app.bank import Bank, open_bank
 from app.ids import AccountId, CustomerId
 from app.integrations.core_banking import AccountKind, CanSeed
 from app.integrations.outcome import OpRef
 from app.money import Money
+from app.partners import Role
 from app.settings import Environment, Misconfigured, Settings
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -326,17 +327,14 @@ def as_page(settings: Settings, world: str, table: list[Row], took_s: float) -> 
 
 
 def _line(row: Row) -> str:
-    money = ", ".join(f"{name} {_figure(figure)}" for name, figure in row.accounts)
     person = row.person
+    money = ", ".join(
+        f"{name} {figure.formatted(person.locale)}" for name, figure in row.accounts
+    )
     return (
         f"  {person.first_name:<10}{person.number:<10}{person.phone:<14}"
         f"{money:<46}{person.code}"
     )
-
-
-def _figure(money: Money) -> str:
-    whole, rest = divmod(money.minor, 10**money.exponent)
-    return f"{whole:,}.{rest:0{money.exponent}d} {money.currency}"
 
 
 def _socket_url(settings: Settings) -> str:

@@ -5,23 +5,44 @@ entry with the person's name.
 """
 
 import csv
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from app import audit
+from app.accounts.account import Account
+from app.accounts.accounts import Accounts, Opening
 from app.auth.standing import Added, Customers, NewCustomer, Staff
+from app.clock import Clock
 from app.errors import ValidationFailed
+from app.ids import CustomerId, request_id
+from app.integrations.core_banking import AccountKind
 
 _HEADER = ["number", "name", "phone", "locale"]
 _FILE_BYTES_MAX = 4 * 1024 * 1024
 
 
-class Desk(Protocol):
-    """What the desk needs of a bank."""
+class FrontDesk(Protocol):
+    """What the desk needs of a bank for people."""
 
     @property
     def customers(self) -> Customers:
         """The staff's side of the auth room."""
+        ...
+
+
+class Desk(FrontDesk, Protocol):
+    """What it needs besides for their accounts."""
+
+    @property
+    def accounts(self) -> Accounts:
+        """Opens accounts."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The bank's clock."""
         ...
 
 
@@ -32,7 +53,7 @@ class Imported:
     count: int
 
 
-async def customers_add(bank: Desk, staff: Staff, new: NewCustomer) -> Added:
+async def customers_add(bank: FrontDesk, staff: Staff, new: NewCustomer) -> Added:
     """Add one customer; prints nothing, gives the number on the letter.
 
     Raises:
@@ -41,7 +62,44 @@ async def customers_add(bank: Desk, staff: Staff, new: NewCustomer) -> Added:
     return await bank.customers.add(staff, new)
 
 
-async def customers_import(bank: Desk, staff: Staff, file: Path) -> Imported:
+async def account_open(
+    bank: Desk, staff: Staff, customer: CustomerId, wish: str
+) -> Account:
+    """Open an account that is described as `KIND:NAME:CURRENCY`; its number is made.
+
+    Raises:
+        ValidationFailed: the description has another form, or a part is unknown.
+        NotSupported: this core opens its accounts itself.
+    """
+    kind, _, rest = wish.partition(":")
+    name, _, currency = rest.rpartition(":")
+    if kind not in {AccountKind.CURRENT, AccountKind.SAVINGS} or not name:
+        raise ValidationFailed("An account is CURRENT or SAVINGS:NAME:CURRENCY.")
+    account = await bank.accounts.open_account(
+        Opening(
+            customer=customer,
+            kind=AccountKind(kind),
+            name=name,
+            currency=currency,
+            number=f"{secrets.randbelow(9 * 10**13) + 10**13}",
+        )
+    )
+    await audit.alone(
+        audit.Entry(
+            action="staff.account_opened",
+            at=bank.clock.now(),
+            request_id=request_id(),
+            customer=customer,
+            actor_kind=audit.ActorKind.STAFF,
+            actor_id=staff.name,
+            object=str(account.id),
+            detail={"reason": staff.reason},
+        )
+    )
+    return account
+
+
+async def customers_import(bank: FrontDesk, staff: Staff, file: Path) -> Imported:
     """Add the customers of a CSV file `number,name,phone,locale`, all or none.
 
     Raises:
@@ -52,7 +110,7 @@ async def customers_import(bank: Desk, staff: Staff, file: Path) -> Imported:
     return Imported(len(added))
 
 
-async def customers_code(bank: Desk, staff: Staff, number: str) -> str:
+async def customers_code(bank: FrontDesk, staff: Staff, number: str) -> str:
     """Issue an activation code and give it as it is printed.
 
     Raises:
@@ -62,7 +120,7 @@ async def customers_code(bank: Desk, staff: Staff, number: str) -> str:
     return await bank.customers.code(staff, number)
 
 
-async def customers_unlock(bank: Desk, staff: Staff, number: str) -> int:
+async def customers_unlock(bank: FrontDesk, staff: Staff, number: str) -> int:
     """End blocks and locks of a customer; gives how many phones were unlocked.
 
     Raises:

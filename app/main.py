@@ -22,7 +22,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
 from app import ids, page, probes, wellknown
-from app.bank import Bank, Role, open_bank
+from app.bank import Bank, open_bank
+from app.partners import Role
 from app.schema import root
 from app.schema.execution import Engine
 from app.schema.transport.handshake import GraphQLOverSocket

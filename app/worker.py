@@ -9,10 +9,11 @@ import typer
 
 from app import audit, database, telemetry, upgrade
 from app.auth import jobs as auth_jobs
-from app.bank import Bank, Role, open_bank
+from app.bank import Bank, open_bank
 from app.database import Proof, Tx
 from app.ids import request_id
 from app.integrations.core_banking import CanProve
+from app.partners import Role
 from app.payments.jobs import BATCH
 from app.realtime import log
 from app.settings import Settings
@@ -81,7 +82,7 @@ async def _alarm(bank: Bank, proof: Proof, rows: int) -> None:
     if not proof.freezes or not isinstance(bank.core, CanProve):
         return
     await bank.core.freeze(f"proof {proof.name} found {rows} broken rows")
-    await audit.denied(
+    await audit.alone(
         audit.Entry(
             action="ledger.frozen",
             at=bank.clock.now(),
@@ -187,7 +188,7 @@ async def unfreeze(settings: Settings, by: str, reason: str) -> int:
             typer.echo("still broken: " + ", ".join(broken))
             return 1
         await bank.core.unfreeze(reason)
-        await audit.denied(
+        await audit.alone(
             audit.Entry(
                 action="ledger.unfrozen",
                 at=bank.clock.now(),

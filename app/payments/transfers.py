@@ -55,7 +55,8 @@ from app.payments.payment import (
 from app.settings import Settings
 
 _WAIT_S = 2.0  # how long a customer who approved waits for the end (banking.md 4.3)
-_LOOK_S = 0.02  # how often a twin looks at what the other one is doing
+_LOOK_S = 0.02  # how soon one looks at what another process is doing, then ever later
+_LOOK_LONGEST_S = 0.25  # still seen within a blink
 
 
 class Transfers(Endings):
@@ -83,6 +84,7 @@ class Transfers(Endings):
         self._intake = intake
         self._throttle = throttle
         self._under_way = asyncio.TaskGroup()
+        self._running: dict[PaymentId, asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> Self:
         await self._under_way.__aenter__()
@@ -236,8 +238,15 @@ class Transfers(Endings):
         return True
 
     async def _carried_out(self, payment: PaymentId) -> None:
-        """Carry a payment out; after two seconds it goes on without the customer."""
-        task = self._under_way.create_task(self._carried(payment))
+        """Carry a payment out; after two seconds it goes on without the customer.
+
+        Twins of one approval in this process wait for the same task.
+        """
+        task = self._running.get(payment)
+        if task is None:
+            task = self._under_way.create_task(self._carried(payment))
+            self._running[payment] = task
+            task.add_done_callback(lambda _done: self._running.pop(payment, None))
         await asyncio.wait({task}, timeout=_WAIT_S)
 
     async def _carried(self, payment: PaymentId) -> None:
@@ -253,13 +262,15 @@ class Transfers(Endings):
         One that nobody began to carry out, because the process before died, is begun.
         """
         found = await self._now(payment)
-        if found.state is State.APPROVED:
+        if found.state is State.APPROVED or payment in self._running:
             await self._carried_out(payment)
-            found = await self._now(payment)
+            return await self._now(payment)
+        pause_s = _LOOK_S
         try:
             async with asyncio.timeout(_WAIT_S):
                 while found.status is Status.SUBMITTED:
-                    await asyncio.sleep(_LOOK_S)
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(pause_s * 2, _LOOK_LONGEST_S)
                     found = await self._now(payment)
         except TimeoutError:
             pass

@@ -201,7 +201,11 @@ class Engine:
     async def run(
         self, context: Context, call: Call, *, over: Channel = Channel.HTTP
     ) -> Answer:
-        """Answer a query or a mutation; never raises but when it is cancelled."""
+        """Answer a query or a mutation.
+
+        Raises:
+            Outage: the database was lost before anything ran.
+        """
         started = await self._start(context, call, over)
         if isinstance(started, Answer):
             return started

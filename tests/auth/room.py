@@ -109,10 +109,8 @@ class Room:
 async def open_room(settings: Settings, clock: StoppedClock, vault: Vault) -> Room:
     """Wire the room as `bank.py` does."""
     counters = MemoryCounters(clock)
-    ring = SigningRing(clock, vault)
-    await ring.open()
+    ring, tokens = await _signing(settings, clock, vault)
     closed: list[tuple[Any, int]] = []
-    tokens = AccessTokens(clock=clock, settings=settings, ring=ring)
     bound = BoundDevices(clock)
     revocations = Revocations(
         clock=clock,
@@ -178,6 +176,14 @@ async def open_room(settings: Settings, clock: StoppedClock, vault: Vault) -> Ro
         ring=ring,
         **_front_desk(settings, clock, vault, throttle),
     )
+
+
+async def _signing(
+    settings: Settings, clock: StoppedClock, vault: Vault
+) -> tuple[SigningRing, AccessTokens]:
+    ring = SigningRing(clock, vault)
+    await ring.open()
+    return ring, AccessTokens(clock=clock, settings=settings, ring=ring)
 
 
 def _front_desk(

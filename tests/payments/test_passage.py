@@ -19,7 +19,7 @@ from app.payments.payment import Payment, StepDetail
 from app.realtime.facts import PaymentChanged
 from tests.payments.conftest import Town
 from tests.payments.line import Killed
-from tests.payments.world import facts_of
+from tests.payments.world import facts_of, open_bank
 
 T = TypeVar("T")
 
@@ -184,6 +184,32 @@ async def test_a_slow_core_keeps_the_customer_two_seconds_and_the_payment_goes_o
             await asyncio.sleep(0.01)
     assert (await town.bank.now(shown.id)).status is Status.SETTLED
     assert await town.bank.available(town.bens) == 100
+
+
+async def test_an_approval_repeated_at_another_process_waits_for_the_first(
+    town: Town,
+) -> None:
+    town.bank.line.open.clear()
+    created = await town.bank.transfers.create(town.asha.actor, town.to_ben(100))
+    challenge = await town.bank.challenge(town.asha, created.payment)
+    answer = town.asha.answer(challenge)
+    async with open_bank(town.bank.settings, town.bank.clock, town.bank.vault) as other:
+        first = asyncio.ensure_future(
+            town.bank.transfers.approve(town.asha.actor, challenge.id, *answer)
+        )
+        async with asyncio.timeout(2):
+            while not town.bank.line.sent:
+                await asyncio.sleep(0.01)
+        second = asyncio.ensure_future(
+            other.transfers.approve(town.asha.actor, challenge.id, *answer)
+        )
+        await asyncio.sleep(0.1)
+        town.bank.line.open.set()
+
+        results = await asyncio.gather(first, second)
+
+    assert [result.status for result in results] == [Status.SETTLED, Status.SETTLED]
+    assert (len(town.bank.line.sent), other.line.sent) == (1, [])
 
 
 # ------------------------------------------------------------------ leases
