@@ -375,6 +375,8 @@ async def open_database(settings: Settings) -> AsyncIterator[None]:
     context = await Tortoise.init(config=config, _enable_global_fallback=True)
     _opened.append(context.connections.get(_ALIAS))
     try:
+        # A pool that opens inside a transaction would make its tasks there (trap D5).
+        await read("SELECT 1 AS one")
         yield
     finally:
         await _drained(settings.drain_s)

@@ -164,9 +164,14 @@ class Phone:
                 return str(row["number"])
         raise BadEntry(f"the bank tells no number of an account {name!r}")
 
+    async def payees(self) -> list[BeneficiaryValue]:
+        """The saved payees, newest first."""
+        found = (await self.session.call("beneficiaries", {}))["beneficiaries"]
+        return [BeneficiaryValue.read(row) for row in found["nodes"]]
+
     async def payee(self, nickname: str) -> BeneficiaryValue | None:
         """A saved payee by nickname, any case."""
-        for one in (await self.home()).beneficiaries:
+        for one in await self.payees():
             if one.nickname.casefold() == nickname.casefold():
                 return one
         return None
@@ -200,7 +205,7 @@ class Phone:
         """
         home = await self.home()
         own = {one.name.casefold(): one for one in home.accounts}
-        saved = {one.nickname.casefold(): one for one in home.beneficiaries}
+        saved = {one.nickname.casefold(): one for one in await self.payees()}
         from_account = own.get(source.casefold()) if source else home.accounts[0]
         target = own.get(payee.casefold()) or saved.get(payee.casefold())
         if from_account is None or target is None:

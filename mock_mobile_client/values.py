@@ -131,7 +131,6 @@ class HomeValue:
     display_name: str
     stream_position: str
     accounts: tuple[AccountValue, ...]
-    beneficiaries: tuple[BeneficiaryValue, ...]
 
     @classmethod
     def read(cls, node: JsonObject) -> Self:
@@ -140,9 +139,6 @@ class HomeValue:
             display_name=node["displayName"],
             stream_position=node["streamPosition"],
             accounts=tuple(AccountValue.read(row) for row in node["accounts"]),
-            beneficiaries=tuple(
-                BeneficiaryValue.read(row) for row in node["beneficiaries"]["nodes"]
-            ),
         )
 
 

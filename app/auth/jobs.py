@@ -68,7 +68,8 @@ async def run_sms(
 async def sweep(clock: Clock) -> None:
     """Settle device states and delete what is spent: challenges, codes, sessions.
 
-    Evidence of a payment's approval was copied to the payment before.
+    A challenge that holds evidence of an approval stays: it is what can be shown years
+    later (auth.md 3.10). Sign-ins prove nothing to anybody else and go.
     """
     await devices.settle_states(clock)
     now = clock.now()
@@ -76,7 +77,12 @@ async def sweep(clock: Clock) -> None:
     ended = now - timedelta(days=_ENDED_KEPT_DAYS)
 
     async def work(tx: Tx) -> None:
-        for table in ("challenge", "otp_code", "enrolment"):
+        await tx.rows(
+            "DELETE FROM challenge WHERE expires_at < $1 "
+            "AND (evidence IS NULL OR purpose = 'login') RETURNING id",
+            spent,
+        )
+        for table in ("otp_code", "enrolment"):
             await tx.rows(
                 f"DELETE FROM {table} WHERE expires_at < $1 RETURNING id",  # noqa: S608  -- our own table names
                 spent,

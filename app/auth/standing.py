@@ -5,6 +5,7 @@ carries the person's name and reason and is an audit entry of the customer.
 """
 
 import secrets
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +28,8 @@ _NUMBER_DIGITS = 9
 _NAME_MAX = 80
 _WORDS_MAX = 200
 _SHOWN_DIGITS = 4
+_PROFILE_KEPT_S = 30
+_PROFILES_MAX = 10_000
 IMPORT_MAX = 10_000
 
 
@@ -95,6 +98,8 @@ class Customers:
         self._vault = vault
         self._directory = directory
         self._identity = identity
+        # Every home screen greets by name; a name changes hardly ever (auth.md 11).
+        self._profiles: OrderedDict[CustomerId, tuple[float, Profile]] = OrderedDict()
 
     async def add(self, staff: Staff, new: NewCustomer) -> Added:
         """Add one customer.
@@ -195,11 +200,23 @@ class Customers:
         return await database.transaction(work, name="auth.unlock")
 
     async def profile(self, customer: CustomerId) -> Profile:
-        """Give what a customer sees of herself.
+        """Give what a customer sees of herself; at most 30 s old.
 
         Raises:
             NotFound: no such customer.
         """
+        now = self._clock.monotonic()
+        read_at, kept = self._profiles.get(customer, (now, None))
+        if kept is not None and now - read_at < _PROFILE_KEPT_S:
+            return kept
+        found = await self._read_profile(customer)
+        self._profiles[customer] = now, found
+        self._profiles.move_to_end(customer)
+        if len(self._profiles) > _PROFILES_MAX:
+            self._profiles.popitem(last=False)
+        return found
+
+    async def _read_profile(self, customer: CustomerId) -> Profile:
         row = await database.read_one(
             "SELECT name_sealed, phone_sealed, locale FROM customer WHERE id = $1",
             customer,

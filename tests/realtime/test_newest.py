@@ -8,6 +8,7 @@ import pytest
 
 from app.clock import Clock, StoppedClock
 from app.ids import CustomerId
+from app.realtime import newest
 from app.realtime.facts import AccountShot, BalanceChanged
 from app.realtime.newest import newest_balances
 from app.settings import Settings
@@ -18,6 +19,12 @@ from tests.realtime.world import (
     record,
     running_hub,
 )
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the pace, for tests whose story is another."""
+    monkeypatch.setattr(newest, "_GAP_S", 0.05)
 
 
 class Core:
@@ -34,6 +41,7 @@ def versions(facts: Iterable[BalanceChanged]) -> list[int]:
     return [fact.balance.version for fact in facts]
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_the_snapshot_comes_first_and_only_newer_versions_follow(
     bank_database: Settings, clock: StoppedClock
 ) -> None:
@@ -75,6 +83,7 @@ async def test_a_burst_is_merged_into_its_newest_and_paced(
     assert len(seen) - 1 <= took_s / 0.5
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_accounts_outside_the_snapshot_and_other_facts_stay_silent(
     bank_database: Settings, clock: StoppedClock
 ) -> None:
@@ -92,6 +101,7 @@ async def test_accounts_outside_the_snapshot_and_other_facts_stay_silent(
     assert second.account == ours
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_a_change_between_registration_and_snapshot_is_not_lost(
     bank_database: Settings, clock: StoppedClock
 ) -> None:
@@ -111,6 +121,7 @@ async def test_a_change_between_registration_and_snapshot_is_not_lost(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("hurried")
 async def test_a_reader_who_fell_a_thousand_behind_gets_the_snapshot_again(
     bank_database: Settings, clock: StoppedClock
 ) -> None:

@@ -1,4 +1,4 @@
-"""The register of live sockets; its limits over real sockets are in test_socket.py."""
+"""The register of live sockets; its limits over real sockets: test_socket_limits.py."""
 
 import asyncio
 from datetime import timedelta

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from socket import socket as Socket  # noqa: N812  -- `socket` is a word of ours
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.routing import WebSocketRoute
 from starlette.types import Scope
+from typing_extensions import override
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin as WebOrigin
@@ -30,6 +32,7 @@ from app.schema.transport.handshake import PROTOCOL, GraphQLOverSocket
 from app.schema.transport.socket import Desk, Operations
 from app.schema.transport.wire import Wire
 from app.settings import Settings
+from tests.realtime.patience import until
 
 WAIT_S = 5.0
 
@@ -151,6 +154,34 @@ class Line:
             yield client
 
 
+class PromptServer(uvicorn.Server):
+    """Ends as soon as its sockets did; uvicorn's own looks ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ended = asyncio.Event()
+
+    @override
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self.ended.wait()
+
+    @override
+    async def shutdown(self, sockets: list[Socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        state = self.server_state
+        try:
+            await until(lambda: not state.connections and not state.tasks, seconds=1)
+        except TimeoutError:
+            await super().shutdown(sockets)
+            return
+        for server in self.servers:
+            await server.wait_closed()
+
+
 @asynccontextmanager
 async def serving(
     settings: Settings,
@@ -171,7 +202,7 @@ async def serving(
     )
     door = GraphQLOverSocket(desk, plain_origin)
     app = Starlette(routes=[WebSocketRoute("/graphql", door)])
-    server = uvicorn.Server(
+    server = PromptServer(
         uvicorn.Config(
             app,
             host="127.0.0.1",
@@ -194,7 +225,7 @@ async def serving(
     try:
         yield Line(port, settings, sockets, callers, fake, desk)
     finally:
-        server.should_exit = True
+        server.ended.set()
         tasks[1].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 

@@ -1,63 +1,20 @@
 """One entry for HTTP and sockets: prepared once, guarded, priced, masked."""
 
-from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
 
-from app.auth.actor import Actor
 from app.errors import BadRequest
-from app.schema.execution import Call, Channel, Prepared, Rejection
+from app.schema.execution import Call, Prepared, Rejection
 from app.schema.masking import Answer
+from tests.schema.asking import KEY, MOVE, asked, codes, facts, move_input
 from tests.schema.tiny import (
-    LOOSE,
     SCHEMA,
     SECRET,
-    FakeBank,
     a_bank,
-    a_context,
     an_engine,
     asha,
-    nobody,
-    phone,
-    stranger,
 )
-
-MOVE = """mutation Move($input: MoveInput!) {
-  move(input: $input) {
-    moved { minorUnits currency exponent }
-    userErrors {
-      __typename code message field
-      ... on RateLimitedError { retryAfterSeconds }
-      ... on ServiceUnavailableError { component wait: retryAfterSeconds }
-    }
-  }
-}"""
-KEY = "0198a000-0000-7000-8000-000000000001"
-
-
-async def asked(
-    text: str, actor: Actor | None = None, bank: FakeBank | None = None, **rest: Any
-) -> Answer:
-    used = bank or a_bank()
-    over = rest.pop("over", Channel.HTTP)
-    call = Call(text, **rest)
-    return await an_engine(used).run(a_context(used, actor), call, over=over)
-
-
-def codes(answer: Answer) -> list[str]:
-    errors = cast("list[dict[str, Any]]", answer.body["errors"])
-    return [error["extensions"]["code"] for error in errors]
-
-
-def facts(answer: Answer) -> dict[str, object]:
-    errors = cast("list[dict[str, Any]]", answer.body["errors"])
-    return dict(errors[0]["extensions"])
-
-
-def move_input(**parts: object) -> dict[str, object]:
-    amount = {"minorUnits": "1050", "currency": "INR"}
-    return {"input": {"idempotencyKey": KEY, "amount": amount} | parts}
 
 
 async def test_a_query_is_answered_with_its_price() -> None:
@@ -270,89 +227,6 @@ async def test_a_null_for_an_argument_that_needs_a_value_is_the_callers_mistake(
     assert (answer.status, codes(answer)) == (400, ["BAD_REQUEST"])
 
 
-@pytest.mark.parametrize(
-    ("actor", "text", "expected"),
-    [
-        (nobody(), "{ ping }", None),
-        (nobody(), "{ phone }", ("DPOP_REQUIRED", {})),
-        (stranger(), "{ phone }", ("UNAUTHENTICATED", {"reason": "DEVICE_UNKNOWN"})),
-        (phone(), "{ phone }", None),
-        (nobody(), "{ mine }", ("UNAUTHENTICATED", {"reason": "TOKEN_MISSING"})),
-        (stranger(), "{ mine }", ("UNAUTHENTICATED", {"reason": "DEVICE_UNKNOWN"})),
-        (phone(), "{ mine }", ("FORBIDDEN", {"requiredLevel": "LOGIN"})),
-        (phone(), "{ ping mine }", ("FORBIDDEN", {"requiredLevel": "LOGIN"})),
-        (phone(), "{ ...F } fragment F on Query { mine }", ("FORBIDDEN", {})),
-        (asha(), "{ mine phone ping }", None),
-        (asha(), "{ scoped }", None),
-        (asha(()), "{ scoped }", ("FORBIDDEN", {"requiredScope": "payments"})),
-        (phone(LOOSE), "mutation { eventsAck }", ("DPOP_INVALID", {})),
-        (phone(), "mutation { eventsAck }", None),
-        (nobody(), "mutation { start }", None),
-        (stranger(), "mutation { start }", None),
-    ],
-)
-async def test_the_highest_level_of_the_document_decides(
-    actor: Actor, text: str, expected: tuple[str, dict[str, object]] | None
-) -> None:
-    answer = await asked(text, actor)
-
-    if expected is None:
-        assert answer.status == 200
-    else:
-        assert codes(answer) == [expected[0]]
-        assert facts(answer).items() >= expected[1].items()
-        assert answer.is_refused
-
-
-async def test_a_refused_caller_pays_nothing_and_is_not_active() -> None:
-    bank = a_bank()
-
-    await asked(MOVE, phone(), bank, variables=move_input())
-
-    assert (bank.moves, bank.callers.charged, bank.sessions.touched) == ([], [], [])
-
-
-async def test_an_empty_bucket_refuses_with_the_time_to_wait() -> None:
-    bank = a_bank()
-    bank.callers.empty = True
-
-    answer = await asked(MOVE, asha(), bank, variables=move_input())
-
-    assert (answer.status, codes(answer)) == (429, ["RATE_LIMITED"])
-    assert facts(answer)["retryAfterSeconds"] == 9
-    assert bank.moves == []
-
-
-async def test_a_size_in_a_variable_is_charged_and_limited() -> None:
-    bank = a_bank()
-    text = "query ($n: Int) { rows(first: $n) { nodes { beside { number } } } }"
-
-    fine = await asked(text, bank=bank, variables={"n": 3})
-    dear = await asked(text, bank=a_bank(max_cost=50), variables={"n": 49})
-
-    assert fine.status == 200
-    assert bank.callers.charged == [2 + 3 * 2]
-    assert (codes(dear), facts(dear)["budget"]) == (["TOO_COMPLEX"], "cost")
-
-
-async def test_what_the_customer_asks_moves_the_idle_clock() -> None:
-    bank = a_bank()
-
-    await asked("{ mine }", asha(), bank)
-    await asked("mutation { eventsAck }", asha(), bank)
-    await asked("{ ping }", phone(), bank)
-
-    assert len(bank.sessions.touched) == 1
-
-
-async def test_a_socket_carries_no_mutation_but_the_named_ones() -> None:
-    refused = await asked("mutation { start }", phone(), over=Channel.SOCKET)
-    allowed = await asked("mutation { eventsAck }", phone(LOOSE), over=Channel.SOCKET)
-
-    assert codes(refused) == ["FORBIDDEN"]
-    assert allowed.status == 200
-
-
 async def test_an_operation_is_chosen_by_its_name() -> None:
     text = "query A { ping } query B { mine }"
 
@@ -409,50 +283,6 @@ def test_unknown_members_of_a_call_are_ignored() -> None:
     assert Call.of({"query": "{ ping }", "variables": None, "id": 5}) == Call(
         "{ ping }"
     )
-
-
-async def opened(text: str, actor: Actor | None = None) -> object:
-    bank = a_bank()
-    return await an_engine(bank).subscribe(a_context(bank, actor), Call(text))
-
-
-async def test_a_subscription_streams_until_it_ends() -> None:
-    stream = cast(
-        "AsyncIterator[Answer]", await opened("subscription { ticks(upTo: 3) }")
-    )
-
-    answers = [answer.body async for answer in stream]
-
-    assert answers == [{"data": {"ticks": number}} for number in range(3)]
-
-
-async def test_a_stream_that_breaks_ends_with_internal_and_shows_nothing() -> None:
-    stream = cast(
-        "AsyncIterator[Answer]", await opened("subscription { ticks(upTo: 20) }")
-    )
-
-    answers = [answer async for answer in stream]
-
-    assert len(answers) == 14
-    assert codes(answers[-1]) == ["INTERNAL"]
-    assert SECRET not in str(answers[-1].body)
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        ("subscription { own }", "UNAUTHENTICATED"),
-        ("{ ping }", "BAD_REQUEST"),
-        ("subscription { tocks }", "BAD_REQUEST"),
-    ],
-)
-async def test_a_subscription_may_be_refused_before_it_starts(
-    text: str, code: str
-) -> None:
-    answer = await opened(text)
-
-    assert isinstance(answer, Answer)
-    assert codes(answer) == [code]
 
 
 def test_what_may_be_left_out_prints_without_a_default() -> None:

@@ -1,0 +1,39 @@
+"""A line to a real server, and a phone that follows the streams."""
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from app import settings as app_settings
+from app.clock import StoppedClock
+from app.settings import Settings
+from tests.schema.follower import Phone, a_phone
+from tests.schema.line import Line, serving
+
+
+@pytest.fixture
+def chosen() -> dict[str, Any]:
+    """Give settings that a test of the line sets by `parametrize`."""
+    return {}
+
+
+@pytest.fixture
+async def line(
+    chosen: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> AsyncIterator[Line]:
+    """Serve sockets with the limits of production."""
+    caplog.set_level(logging.CRITICAL, "uvicorn.error")
+    settings = app_settings.load(env="test").model_copy(
+        update={"limit_factor": 1, "socket_admit_per_s": 10_000, **chosen}
+    )
+    async with serving(settings) as running:
+        yield running
+
+
+@pytest.fixture
+async def phone(bank_database: Settings, clock: StoppedClock) -> AsyncIterator[Phone]:
+    """Give a phone beside a running hub."""
+    async with a_phone(bank_database, clock) as running:
+        yield running

@@ -1,0 +1,273 @@
+"""A phone that follows the streams, with fakes behind the operations of its socket."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+
+from app.accounts.account import Account, shot
+from app.accounts.balances import Balance
+from app.auth.actor import Actor, Level, Origin
+from app.clock import Clock
+from app.ids import AccountId, CustomerId, DeviceId, SessionId
+from app.integrations.core_banking import AccountKind, AccountState
+from app.money import Money
+from app.realtime import facts
+from app.realtime.hub import Hub
+from app.schema import root, status
+from app.schema.context import Context
+from app.schema.events import streams
+from app.schema.execution import Engine
+from app.schema.masking import Answer
+from app.schema.transport.operations import SocketOperations
+from app.settings import Settings
+from tests.realtime.patience import within
+from tests.realtime.world import (
+    NOW,
+    running_hub,
+)
+
+SCHEMA = root.built([status, streams])
+ANN = CustomerId.new()
+EVENTS = """
+subscription Events($after: EventCursor, $categories: [EventCategory!]) {
+  events(after: $after, categories: $categories) {
+    cursor sequence occurredAt category
+    event {
+      __typename
+      ... on StreamReady { cursor missed }
+      ... on CaughtUp { cursor }
+      ... on StreamReset { resetReason: reason cursor }
+      ... on EventWithheld { reason }
+      ... on BalanceChanged {
+        account { id maskedNumber currency }
+        balance { available { minorUnits currency exponent } version stale }
+      }
+      ... on TransactionPosted {
+        transaction { id direction status amount { minorUnits } account { id } }
+      }
+      ... on TransactionUpdated {
+        transaction { id status runningBalance { minorUnits } }
+      }
+      ... on PaymentChanged { payment { id status } step { status source at } }
+      ... on BeneficiaryChanged { beneficiary { id nickname } beneficiaryId }
+      ... on DeviceChanged { device { id name state } }
+      ... on SecurityEvent {
+        entry { id at actor action object outcome } title actionUrl
+      }
+    }
+  }
+}
+"""
+BALANCES = """
+subscription Balances($ids: [ID!]) {
+  balanceChanged(accountIds: $ids) {
+    account { id } balance { available { minorUnits } version }
+  }
+}
+"""
+
+
+def account_of(customer: CustomerId) -> Account:
+    return Account(
+        id=AccountId.new(),
+        customer=customer,
+        ref="core-1",
+        kind=AccountKind.SAVINGS,
+        name="Savings",
+        nickname=None,
+        masked_number="••1234",
+        bank_code="SIXP0000001",
+        currency="INR",
+        state=AccountState.OPEN,
+        low_balance=None,
+    )
+
+
+@dataclass
+class FakeAccounts:
+    """Knows the accounts it was given."""
+
+    all: list[Account] = field(default_factory=list)
+    asked: int = 0
+
+    async def found(
+        self, actor: Actor, ids: Sequence[AccountId]
+    ) -> dict[AccountId, Account]:
+        self.asked += 1
+        own = await self.of_customer(actor.known_customer)
+        return {one.id: one for one in own if one.id in ids}
+
+    async def of_customer(self, customer: CustomerId) -> list[Account]:
+        return [one for one in self.all if one.customer == customer]
+
+
+class FakeBalances:
+    """Answers version 3 with 300 minor units for every account."""
+
+    async def of(self, accounts: Sequence[Account]) -> dict[AccountId, Balance]:
+        amount = Money(300, "INR")
+        return {
+            one.id: Balance(
+                account=one.id,
+                available=amount,
+                booked=amount,
+                held=Money(0, "INR"),
+                as_of=NOW,
+                stale=False,
+                version=3,
+            )
+            for one in accounts
+        }
+
+
+@dataclass
+class FakeSessions:
+    """Counts the customer's operations."""
+
+    touched: int = 0
+
+    async def touch(self, actor: Actor) -> None:
+        assert actor.session is not None
+        self.touched += 1
+
+
+@dataclass
+class FakeHealth:
+    """Nothing is watched."""
+
+    def now(self) -> list[object]:
+        return []
+
+
+@dataclass
+class FakeBank:
+    """The services that the stream needs."""
+
+    hub: Hub
+    clock: Clock
+    accounts: FakeAccounts
+    balances: FakeBalances
+    sessions: FakeSessions
+    health: FakeHealth
+
+
+@dataclass
+class Phone:
+    """A caller with an engine; `follow` gives answers as a socket would get them."""
+
+    engine: Engine
+    bank: FakeBank
+
+    def actor(self, level: Level = Level.LOGIN, customer: CustomerId = ANN) -> Actor:
+        known = level > Level.ANONYMOUS
+        return Actor(
+            origin=Origin(request_id="r1", address="192.0.2.1"),
+            level=level,
+            customer=customer if known else None,
+            device=DeviceId.new() if known else None,
+            session=SessionId.new() if level >= Level.LOGIN else None,
+        )
+
+    def context(self, actor: Actor | None = None) -> Context:
+        return Context(cast("Any", self.bank), actor or self.actor(), "r1")
+
+    @asynccontextmanager
+    async def follow(
+        self, query: str, actor: Actor | None = None, **variables: object
+    ) -> AsyncIterator[AsyncIterator[Answer]]:
+        operations = SocketOperations(self.engine, cast("Any", self.bank))
+        request = {"query": query, "variables": variables}
+        async with aclosing(operations.run(actor or self.actor(), request)) as stream:
+            yield stream
+
+
+@asynccontextmanager
+async def a_phone(bank_database: Settings, clock: Clock) -> AsyncIterator[Phone]:
+    """Give a phone beside a running hub."""
+
+    async def free(actor: Actor, points: int) -> None:
+        assert actor.origin.request_id
+        assert points > 0
+
+    engine = Engine(SCHEMA, bank_database, clock, free)
+    async with running_hub(bank_database, clock) as hub:
+        yield Phone(
+            engine,
+            FakeBank(
+                hub,
+                Clock(),
+                FakeAccounts(),
+                FakeBalances(),
+                FakeSessions(),
+                FakeHealth(),
+            ),
+        )
+
+
+async def event_of(stream: AsyncIterator[Answer]) -> dict[str, Any]:
+    answer = await within(anext(stream))
+    assert "errors" not in answer.body, answer.body
+    body = cast("dict[str, Any]", answer.body)
+    found: dict[str, Any] = body["data"]["events"]
+    return found
+
+
+async def code_of(stream: AsyncIterator[Answer]) -> str:
+    """Give the code of a stream that is refused, and see that it ends."""
+    answer = await within(anext(stream))
+    assert answer.is_refused
+    with pytest.raises(StopAsyncIteration):
+        await within(anext(stream))
+    errors = cast("list[dict[str, Any]]", answer.body["errors"])
+    return str(errors[0]["extensions"]["code"])
+
+
+def every_fact(account: Account) -> list[facts.Fact]:
+    row = facts.TransactionShot(
+        id="txn_1",
+        account=shot(account),
+        status="BOOKED",
+        kind="TRANSFER",
+        direction="IN",
+        amount=1050,
+        currency="INR",
+        running_balance=2000,
+        created_at=NOW,
+    )
+    payment = facts.PaymentShot(
+        id="pay_1",
+        status="SETTLED",
+        from_account=shot(account),
+        payee=facts.CounterpartyShot(name="Ben"),
+        amount=1050,
+        fee=0,
+        currency="INR",
+        rail="INTERNAL",
+        created_at=NOW,
+    )
+    step = facts.StepShot(at=NOW, status="SETTLED", source="CORE")
+    payee = facts.BeneficiaryShot(id="ben_1", nickname="Ben", name="Ben B.")
+    device = facts.DeviceShot(
+        id="dev_1",
+        name="Phone",
+        platform="IOS",
+        state="ACTIVE",
+        attestation="NONE",
+        bound_at=NOW,
+    )
+    entry = facts.AuditShot(
+        id="aud_1", at=NOW, actor="customer", action="login", outcome="ok"
+    )
+    own: dict[str, Any] = {"customer": ANN, "occurred_at": NOW}
+    return [
+        facts.TransactionPosted(transaction=row, **own),
+        facts.TransactionUpdated(transaction=row, **own),
+        facts.PaymentChanged(payment=payment, step=step, **own),
+        facts.BeneficiaryChanged(beneficiary=payee, beneficiary_id="ben_1", **own),
+        facts.BeneficiaryChanged(beneficiary=None, beneficiary_id="ben_1", **own),
+        facts.DeviceChanged(device=device, **own),
+        facts.SecurityEvent(entry=entry, title="New sign-in", **own),
+    ]
