@@ -15,7 +15,7 @@ help:
 run: for-run ## Start the bank and the outside world on this machine, with demo customers.
 	exec $(PY) -m app demo $(ARGS)
 
-phone: for-run ## Play three phones against the running bank; ARGS="watch" for any other command.
+phone: for-run ## Play two phones against the running bank; ARGS="watch" for any other command.
 	exec $(PY) -m mock_mobile_client $(or $(ARGS),demo)
 
 test: for-test ## Run the whole suite; ARGS="tests/ledger" for a part of it.

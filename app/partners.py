@@ -56,7 +56,7 @@ async def open_partners(
         Misconfigured: an adapter's own settings, or the bus, do not fit.
     """
     core_file = adapters.load(_PORTS + "core_banking", settings.core_banking)
-    core: CoreBank = await core_file.connect(settings, clock)
+    core: CoreBank = await core_file.connect(core_file.Settings(), clock=clock)
     rail = adapters.load(_PORTS + "rails", settings.rails[0])
     identity = adapters.load(_PORTS + "identity", settings.identity)
     counters = adapters.load(_PORTS + "counters", settings.counters)

@@ -24,6 +24,7 @@ HTTP_UNAVAILABLE = 503
 BASE_HEADERS = {
     "content-type": "application/json",
     "accept": "application/graphql-response+json",
+    "accept-language": "en-IN",
 }
 
 

@@ -56,8 +56,9 @@ class Phone:
         url: str = URL,
         sandbox: str = SANDBOX,
         setting: Setting | None = None,
+        owner: Person | None = None,
     ) -> None:
-        self.owner: Person = person(name)
+        self.owner: Person = owner or person(name)
         number = name.partition("-")[2] or "1"
         self.name = f"{self.owner.name}-{number}"
         self.sandbox = sandbox

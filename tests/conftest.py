@@ -7,7 +7,7 @@ test with wrong books is red.
 import asyncio
 import importlib
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -124,13 +124,3 @@ def _refusing(
         coroutine.close()
         raise RuntimeError("a task was made inside a transaction")
     return asyncio.Task(coroutine, loop=loop, **rest)
-
-
-@pytest.fixture
-def limits_of_production() -> Iterator[Callable[[Settings], Settings]]:
-    """Give a function that sets the rates of production for an attack test."""
-
-    def narrowed(chosen: Settings) -> Settings:
-        return chosen.model_copy(update={"limit_factor": 1})
-
-    return iter([narrowed])

@@ -79,7 +79,7 @@ def actor_of(customer: CustomerId) -> Actor:
 
 async def a_room(settings: Settings, clock: StoppedClock, vault: Vault) -> Room:
     module = adapters.load("app.integrations.core_banking", "embedded")
-    core: CoreBank = await module.connect(settings, clock)
+    core: CoreBank = await module.connect(module.Settings(), clock=clock)
     accounts = Accounts(
         core=core, core_name="embedded", vault=vault, bank_code=BANK_CODE
     )

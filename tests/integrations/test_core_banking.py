@@ -50,7 +50,7 @@ async def core(
 ) -> CoreBank:
     """Give each adapter, connected to whatever stands in for its partner."""
     module = adapters.load(PORT, request.param)
-    found: CoreBank = await module.connect(bank_database, clock)
+    found: CoreBank = await module.connect(module.Settings(), clock=clock)
     return found
 
 

@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
 from app.clock import Clock
 from app.database import Proof
 from app.ids import CustomerId
@@ -39,11 +41,16 @@ from app.ledger.ops import Answer, Op
 from app.ledger.posting import JournalKind, No, State
 from app.ledger.reading import LineQuery, Reading
 from app.money import Money
-from app.settings import Settings
 
 T = TypeVar("T")
 
 _FIRST_MAX = 101  # one row more than the largest page, to know whether there is more
+
+
+class Settings(BaseSettings):
+    """The embedded core has none of its own."""
+
+    model_config = SettingsConfigDict(env_prefix="SIXPENCE_CORE_BANKING_EMBEDDED_")
 
 
 class EmbeddedCore:
@@ -205,9 +212,8 @@ class EmbeddedCore:
         await self._book.deposit(_op(op), UUID(ref), amount, memo)
 
 
-async def connect(settings: Settings, clock: Clock) -> EmbeddedCore:
-    """Open the embedded core; it has no settings of its own."""
-    del settings
+async def connect(_settings: Settings, *, clock: Clock) -> EmbeddedCore:
+    """Open the embedded core: the database is the bank's own."""
     return EmbeddedCore(clock)
 
 
