@@ -26,7 +26,26 @@ def free_port() -> int:
         return port
 
 
-@dataclass(frozen=True)
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def becomes_free(port: int, within_s: float = 5) -> bool:
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if is_free(port):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@dataclass
 class BankProcess:
     """A started demo: where it answers, where its files are."""
 
@@ -55,7 +74,18 @@ class BankProcess:
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(how)
-        return self.process.wait(timeout=30)
+        code = self.process.wait(timeout=30)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return code
+
+    def kill_and_start(self) -> None:
+        """End it by kill -9 and start it again on the same files and ports."""
+        self.stop(signal.SIGKILL)
+        for port in (self.port, self.sandbox_port):
+            assert becomes_free(port)
+        self.process = start(self.folder, self.port, self.sandbox_port, "--json")
+        ready(self.process, self.folder)
 
 
 def environment(folder: Path, port: int, sandbox_port: int) -> dict[str, str]:
@@ -104,6 +134,7 @@ def a_bank(folder: Path) -> Iterator[BankProcess]:
     """Start a bank, give it, end it; its books must balance."""
     port, sandbox_port = free_port(), free_port()
     process = start(folder, port, sandbox_port, "--json")
+    bank: BankProcess | None = None
     try:
         table = ready(process, folder)
         bank = BankProcess(
@@ -116,8 +147,9 @@ def a_bank(folder: Path) -> Iterator[BankProcess]:
         yield bank
         assert bank.broken_proofs() == []
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=30)
-        if process.stdout is not None:
-            process.stdout.close()
+        last = bank.process if bank is not None else process
+        if last.poll() is None:
+            last.send_signal(signal.SIGTERM)
+            last.wait(timeout=30)
+        if last.stdout is not None:
+            last.stdout.close()

@@ -2,7 +2,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
@@ -10,6 +9,7 @@ import pytest
 
 from tests.journeys.bank_process import (
     a_bank,
+    becomes_free,
     environment,
     free_port,
     ready,
@@ -19,25 +19,6 @@ from tests.journeys.bank_process import (
 pytestmark = pytest.mark.slow
 
 STATUS = {"query": "{ serviceStatus { component state } }"}
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def becomes_free(port: int, within_s: float = 5) -> bool:
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        if is_free(port):
-            return True
-        time.sleep(0.05)
-    return False
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

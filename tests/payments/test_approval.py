@@ -8,9 +8,10 @@ import orjson
 import pytest
 
 from app import database
-from app.auth import signing
+from app.auth import jobs, signing
 from app.auth.errors import ChallengeExpired, ChallengeFailed, InvalidCredential
 from app.auth.signing import Purpose
+from app.clock import StoppedClock
 from app.errors import ErrorCode, NotAllowed
 from app.ids import ChallengeId
 from app.payments.lifecycle import State, Status
@@ -249,11 +250,15 @@ async def test_many_wrong_answers_at_once_never_count_past_three(town: Town) -> 
     assert (ended.state, ended.failed_answers) == (State.DECLINED, 3)
 
 
-async def test_the_evidence_of_an_approval_verifies_offline(town: Town) -> None:
+async def test_the_evidence_of_an_approval_verifies_offline_years_later(
+    town: Town, clock: StoppedClock
+) -> None:
     _payment, challenge = await waiting(town)
     await town.bank.transfers.approve(
         town.asha.actor, challenge.id, *town.asha.answer(challenge)
     )
+    clock.move(days=1000)
+    await jobs.sweep(clock)
 
     row = await database.read_one(
         "SELECT evidence FROM challenge WHERE id = $1", challenge.id
