@@ -28,7 +28,7 @@ check: for-test ## Format, lint, types, layers, bench smoke, tests and coverage 
 
 chaos: for-test ## Run the full figures of the crash, concurrency and random suites.
 	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap 'exit 130' INT TERM; \
-	XDG_RUNTIME_DIR=$$folder $(PY) -m pytest -m chaos --hypothesis-profile=chaos \
+	XDG_RUNTIME_DIR=$$folder $(PY) -m pytest -m "chaos or hypothesis" --hypothesis-profile=chaos \
 	  -p tests.house.closing $(ARGS)
 
 bench: for-test ## Measure on loopback and compare with the committed figures; WHAT=home.
