@@ -21,6 +21,7 @@ phone: for-run ## Play two phones against the running bank; ARGS="watch" for any
 test: for-test ## Run the whole suite; ARGS="tests/ledger" for a part of it.
 	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap 'exit 130' INT TERM; \
 	XDG_RUNTIME_DIR=$$folder $(PY) $(COVERAGE) -m pytest -q -p tests.house.closing \
+	  -n auto --maxprocesses 4 --dist loadfile \
 	  -m "not chaos" $(ARGS)
 
 check: for-test ## Format, lint, types, layers, bench smoke, tests and coverage floors, as CI does.

@@ -123,7 +123,9 @@ def test_every_purpose_of_a_challenge_has_a_route_or_another_field() -> None:
 
 
 @pytest.mark.parametrize(
-    "challenge", [str(ChallengeId.new()), str(DeviceId.new()), "nonsense", ""]
+    "challenge",
+    [str(ChallengeId.new()), str(DeviceId.new()), "nonsense", ""],
+    ids=["never made", "a device", "nonsense", "nothing"],
 )
 async def test_a_challenge_that_never_existed_is_expired(
     bank: Bank, challenge: str
