@@ -35,13 +35,18 @@ def test_each_row_of_the_origin_table(origin: str | None, welcome: bool) -> None
     assert is_welcome(origin, "https://bank.example", allowed) is welcome
 
 
-async def test_a_foreign_page_gets_403_before_the_accept(line: Line) -> None:
+async def test_a_foreign_page_gets_403_before_the_accept(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("ERROR", logger="uvicorn.error")
+
     with pytest.raises(InvalidStatus) as refused:
         async with line.open(origin="https://evil.example"):
             pass
 
     assert refused.value.response.status_code == 403
     assert len(line.sockets) == 0
+    assert [one for one in caplog.records if one.levelname == "ERROR"] == []
 
 
 async def test_our_own_origin_is_accepted(line: Line) -> None:

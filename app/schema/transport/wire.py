@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping
 
 from typing_extensions import override
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
@@ -25,6 +26,13 @@ class Wire(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if not self.transport.is_closing():
             self.scope["extensions"][EXTENSION] = {"wire": self}
+
+    @override
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send; a handshake answered by HTTP is complete, or the server reports it."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True
 
     def cut(self, after_s: float) -> asyncio.TimerHandle:
         """Drop the connection after so many seconds, unless it is gone by then."""
