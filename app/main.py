@@ -8,6 +8,7 @@ last.
 import contextlib
 import gc
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -37,6 +38,7 @@ Opener = Callable[[], AbstractAsyncContextManager[Bank]]
 
 GRAPHQL_PATH = "/graphql"
 _YEAR_S = 31_536_000
+_SAME_WISH_S = 1.0
 _LISTENING = "0A"  # state of a listening socket in /proc/net/tcp
 _HEADERS = {
     "Content-Security-Policy": (
@@ -181,6 +183,7 @@ class Server(uvicorn.Server):
     ) -> None:
         super().__init__(config)
         self._ready = ready
+        self._asked_at = 0.0
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -191,8 +194,15 @@ class Server(uvicorn.Server):
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Close gently; a second signal closes at once."""
-        self.force_exit = self.should_exit
+        """Close gently; a second signal closes at once.
+
+        One that comes within a second is the same wish: `make` passes on a signal that
+        the whole process group got already.
+        """
+        now = time.monotonic()
+        self.force_exit = self.should_exit and now - self._asked_at > _SAME_WISH_S
+        if not self.should_exit:
+            self._asked_at = now
         self.should_exit = True
 
 

@@ -49,6 +49,20 @@ def test_however_a_bank_ends_nothing_is_left_and_the_next_one_opens(
             process.stdout.close()
 
 
+def test_a_signal_that_comes_twice_at_once_still_closes_gently(tmp_path: Path) -> None:
+    process = start(tmp_path, free_port(), free_port(), "--json")
+    ready(process, tmp_path)
+
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
+    code = process.wait(timeout=30)
+
+    assert process.stdout is not None
+    process.stdout.close()
+    assert code == 0
+    assert "Traceback" not in (tmp_path / "stderr.log").read_text()
+
+
 def test_a_port_in_use_is_one_sentence_with_the_way_out(tmp_path: Path) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
