@@ -7,14 +7,18 @@ test with wrong books is red.
 import asyncio
 import importlib
 import shutil
-from collections.abc import AsyncIterator, Callable
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from typing_extensions import override
 
 from app import database, upgrade
 from app import settings as app_settings
@@ -24,12 +28,17 @@ from app.realtime import log
 from app.settings import Settings
 from app.vault import Ring, Vault
 
+if TYPE_CHECKING:
+    from tests.postgres import Server
+
 ROOMS_WITH_PROOFS = (
     "app.audit",
     "app.ledger.coherence",
     "app.payments.coherence",
     "app.realtime.coherence",
 )
+# What each engine raises when a CHECK, a key or a trigger refuses a statement.
+BROKEN = (sqlite3.IntegrityError, asyncpg.IntegrityConstraintViolationError)
 NOON = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 
 hypothesis_settings.register_profile(
@@ -57,6 +66,31 @@ def vault() -> Vault:
     return Vault(sealing=ring, pepper=Ring({1: bytes(range(32, 64))}))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run choose its engine; two engines never meet in one process (trap D6)."""
+    parser.addoption(
+        "--engine",
+        choices=("sqlite", "postgres"),
+        default="sqlite",
+        help="which database the tests of the rooms run on",
+    )
+
+
+@pytest.fixture(scope="session")
+def postgres(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator["Server | None"]:
+    """Start a PostgreSQL where the run asked for one."""
+    if pytestconfig.getoption("engine") != "postgres":
+        yield None
+        return
+    from tests.postgres import Server  # noqa: PLC0415  -- its driver is not for SQLite
+
+    server = Server(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.stop()
+
+
 @pytest.fixture(scope="session")
 def empty_bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Migrate one SQLite file; every test gets a copy."""
@@ -67,11 +101,18 @@ def empty_bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, empty_bank: Path) -> Settings:
-    """Give settings of a test bank on a SQLite file of its own."""
+def settings(
+    tmp_path: Path, empty_bank: Path, postgres: "Server | None"
+) -> Iterator[Settings]:
+    """Give settings of a test bank with a database of its own."""
+    if postgres is not None:
+        name = postgres.fresh()
+        yield app_settings.load(env="test", database_url=postgres.url(name))
+        postgres.drop(name)
+        return
     file = tmp_path / "bank.db"
     shutil.copy(empty_bank, file)
-    return app_settings.load(
+    yield app_settings.load(
         env="test", database_url=f"sqlite://{file}", database_synchronous="OFF"
     )
 
@@ -85,7 +126,10 @@ async def bank_database(
     """Open the database and the log; afterwards the books must balance."""
     async with database.open_database(settings):
         log.open_log(clock, lambda _announcement: None)
-        with no_tasks_inside_transactions():
+        guard: AbstractContextManager[None] = no_tasks_inside_transactions()
+        if database.dialect() == "postgres":
+            guard = nullcontext()  # its driver makes tasks of its own in there
+        with guard:
             yield settings
         assert await broken_proofs() == []
         record_property("books", "balanced")  # counted by tests/house/closing.py
@@ -93,11 +137,8 @@ async def bank_database(
 
 def all_proofs() -> list[Proof]:
     """Gather the proofs of every room."""
-    found: list[Proof] = []
-    for name in ROOMS_WITH_PROOFS:
-        if importlib.util.find_spec(name):
-            found += importlib.import_module(name).proofs()
-    return found
+    rooms = [importlib.import_module(name) for name in ROOMS_WITH_PROOFS]
+    return [proof for room in rooms for proof in room.proofs()]
 
 
 async def broken_proofs() -> list[str]:
@@ -105,14 +146,16 @@ async def broken_proofs() -> list[str]:
     return [proof.name for proof in all_proofs() if await database.read(proof.full)]
 
 
-class no_tasks_inside_transactions:  # noqa: N801  -- reads as a sentence with `with`
+class no_tasks_inside_transactions(AbstractContextManager[None]):  # noqa: N801  -- reads as a sentence with `with`
     """A task made inside a transaction would join or leave it (trap D5): refuse it."""
 
+    @override
     def __enter__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._before = self._loop.get_task_factory()
         self._loop.set_task_factory(_refusing)
 
+    @override
     def __exit__(self, *_failure: object) -> None:
         self._loop.set_task_factory(self._before)
 

@@ -7,6 +7,7 @@ from app import database
 from app.database import Tx
 from app.errors import NotFound
 from app.settings import Settings
+from tests.conftest import NOON
 
 
 async def _keys() -> list[str]:
@@ -20,7 +21,7 @@ async def _mark(tx: Tx, name: str, settings: Settings | None = None) -> None:
         "INSERT INTO proof_watermark (name, mark, at) VALUES ($1, $2, $2) "
         "RETURNING name",
         name,
-        "2026-11-21 00:00:00+00:00",
+        NOON,
     )
 
 

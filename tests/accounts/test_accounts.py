@@ -14,7 +14,8 @@ from app.integrations.core_banking import AccountKind, AccountState, CoreBank
 from app.integrations.outcome import Ok, PortCode, Rejected
 from app.vault import Ring, Unsealable, Vault
 from tests.accounts.world import BANK_CODE, Room, actor_of, an_op
-from tests.ledger.world import BROKEN, catalogue
+from tests.conftest import BROKEN
+from tests.ledger.world import catalogue
 
 NUMBER = "50100012345678"
 SAME_NUMBER = "number_lookup = (SELECT min(number_lookup) FROM account)"

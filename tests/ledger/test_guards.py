@@ -11,7 +11,8 @@ from app.ids import uuid7
 from app.ledger.book import Book
 from app.ledger.holds import Holds
 from app.ledger.tables import CONSTRAINTS
-from tests.ledger.world import BROKEN, RENT, an_account, an_op, catalogue, inr, sizes
+from tests.conftest import BROKEN
+from tests.ledger.world import RENT, an_account, an_op, catalogue, inr, sizes
 
 HELPERS = frozenset(  # indexes that speed up and forbid nothing
     (

@@ -15,9 +15,9 @@ from app.ledger.errors import Refused
 from app.ledger.holds import Holds
 from app.ledger.ops import Answer, Op
 from app.ledger.posting import No, State
-from tests.conftest import broken_proofs
+from tests.conftest import BROKEN, broken_proofs
 from tests.ledger.model import STEPS, Model, ModelAccount
-from tests.ledger.world import BROKEN, RENT, an_account, an_op, figures, inr
+from tests.ledger.world import RENT, an_account, an_op, figures, inr
 
 WHO = st.integers(0, 2)
 WHICH = st.integers(0, 9)

@@ -1,9 +1,6 @@
 """Builders in plain words for the tests of the book."""
 
-import sqlite3
 from uuid import UUID
-
-import asyncpg  # type: ignore[import-untyped]  # it ships no types
 
 from app import database, upgrade
 from app.ids import CustomerId, uuid7
@@ -21,7 +18,6 @@ TABLES = (
     "ledger_line",
     "customer_event",
 )
-BROKEN = (sqlite3.IntegrityError, asyncpg.IntegrityConstraintViolationError)
 RENT = Words(narration="Rent")
 
 
