@@ -6,6 +6,7 @@ import pytest
 
 from app import database
 from app.database import Proof
+from app.ids import uuid7
 from app.payments import coherence
 from app.rows import Scalar
 from tests.payments.conftest import Town
@@ -105,8 +106,8 @@ async def _op(town: Town, payment: str, kind: str, outcome: str) -> None:
     await run(
         "INSERT INTO payment_op (id, payment_id, kind, attempt, fingerprint, outcome, "
         "resolved_at) SELECT $1, id, $2, 1, payload_hash, $3, $4 FROM payment "
-        "WHERE replace(id, '-', '') = $5",
-        f"{kind:0>36}",
+        "WHERE replace(CAST(id AS text), '-', '') = $5",
+        uuid7(),
         kind,
         outcome,
         town.bank.clock.now(),

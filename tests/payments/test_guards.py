@@ -58,7 +58,7 @@ def test_every_guard_is_listed_and_stands_on_both_engines() -> None:
         "rail = 'IMPS'",
         "customer_id = '" + ZERO + "'",
         "idempotency_key = 'x'",
-        "payload_hash = x'00'",
+        "payload_hash = substr(payload_hash, 2)",
         "challenge_id = '" + ZERO + "'",
         "device_id = '" + ZERO + "'",
         "state = 'CANCELLED', settled_at = NULL",
