@@ -1,0 +1,90 @@
+"""A broken proof stops all postings until the books are right."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app import database, worker
+from app.bank import Bank, open_bank
+from app.database import Tx
+from app.errors import Outage
+from app.ids import uuid7
+from app.integrations.core_banking import CanSeed
+from app.integrations.outcome import OpRef
+from app.money import Money
+from app.settings import Settings
+from tests.test_statements import a_customer
+
+
+@pytest.fixture
+async def bank(settings: Settings) -> AsyncIterator[Bank]:
+    async with open_bank(settings, frozenset()) as opened:
+        yield opened
+
+
+async def shift_balances(by: int) -> None:
+    async def work(tx: Tx) -> None:
+        await tx.rows(
+            "UPDATE ledger_balance SET committed = committed + $1 "
+            "WHERE floor_minor IS NOT NULL RETURNING account_id",
+            by,
+        )
+
+    await database.transaction(work, name="test.shift")
+
+
+async def deposit(bank: Bank, ref: str) -> None:
+    assert isinstance(bank.core, CanSeed)
+    await bank.core.deposit(OpRef(uuid7(), b"d"), ref, Money(100, "INR"), "Deposit")
+
+
+async def test_sound_books_are_proved_and_nothing_stops(bank: Bank) -> None:
+    customer = await a_customer(bank, accounts=1, rows=2)
+
+    await worker.prove_since(bank)
+
+    assert await worker.prove_all(bank) == []
+    [account] = await bank.accounts.of_customer(customer)
+    await deposit(bank, account.ref)
+
+
+async def test_a_wrong_balance_stops_all_postings_until_it_is_right_again(
+    bank: Bank,
+) -> None:
+    customer = await a_customer(bank, accounts=1, rows=2)
+    [account] = await bank.accounts.of_customer(customer)
+    await shift_balances(1)
+    before = await database.read("SELECT count(*) AS n FROM ledger_posting")
+
+    await worker.prove_since(bank)
+
+    with pytest.raises(Outage):
+        await deposit(bank, account.ref)
+    after = await database.read("SELECT count(*) AS n FROM ledger_posting")
+    assert after[0].get("n", int) == before[0].get("n", int)
+    told = await database.read(
+        "SELECT action FROM audit_entry WHERE action = 'ledger.frozen'"
+    )
+    assert told
+    assert await worker.prove_all(bank) != []
+    await shift_balances(-1)
+    assert await worker.prove_all(bank) == []
+
+
+async def test_unfreezing_is_refused_while_the_books_are_wrong(
+    settings: Settings,
+) -> None:
+    async with open_bank(settings, frozenset()) as bank:
+        customer = await a_customer(bank, accounts=1, rows=1)
+        await shift_balances(1)
+        await worker.prove_since(bank)
+    refused = await worker.unfreeze(settings, "Meera", "it looks fine")
+    async with open_bank(settings, frozenset()) as bank:
+        await shift_balances(-1)
+    done = await worker.unfreeze(settings, "Meera", "the sum is right")
+
+    assert (refused, done) == (1, 0)
+    async with open_bank(settings, frozenset()) as bank:
+        [account] = await bank.accounts.of_customer(customer)
+        await deposit(bank, account.ref)
+        assert await worker.prove_all(bank) == []
