@@ -8,8 +8,6 @@ Each rule answers a trap of the ORM that was seen (banking.md section 1.1, D1-D1
 """
 
 import asyncio
-import secrets
-import sqlite3
 import time
 from collections.abc import (
     AsyncIterator,
@@ -22,25 +20,22 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.backends.sqlite import client as sqlite_client
 from tortoise.exceptions import OperationalError
 
-from app import telemetry
+from app import complaints, telemetry
+from app.connections import connection_config
 from app.errors import Outage, Refusal
 from app.rows import Row, Scalar, for_postgres, for_sqlite, numbered
-from app.settings import Misconfigured, Settings
+from app.settings import Settings
 
 T = TypeVar("T")
 
 MODELS = ("app.accounts.models", "app.auth.models", "app.payments.models")
 _ALIAS = "default"
-_RETRIED = frozenset({"40001", "40P01", "SQLITE_BUSY"})
-_BACKOFF_MS = (5, 80)
-_BUSY_TIMEOUT_MS = 5000
 
 
 # ------------------------------------------------------------------ transactions
@@ -135,6 +130,16 @@ def _client() -> BaseDBAsyncClient:
     return _opened[0]
 
 
+def pool_figures() -> tuple[int, int]:
+    """Count the open connections of this process, and the idle ones among them."""
+    found: tuple[int, int] = _opened[0].figures() if _opened else (0, 0)  # type: ignore[attr-defined]  # both our clients have it
+    return found
+
+
+telemetry.database_connections.labels("open").set_function(lambda: pool_figures()[0])
+telemetry.database_connections.labels("idle").set_function(lambda: pool_figures()[1])
+
+
 def orm() -> BaseDBAsyncClient:
     """Give what ORM reads outside a transaction pass as `using_db`."""
     return _client()
@@ -181,7 +186,8 @@ async def transaction(
 
     Raises:
         Refusal: as raised or returned by `work`.
-        Outage: the database is lost or stayed busy; nothing happened.
+        Outage: the database is lost or stayed busy; nothing happened. Only when the
+            answer to COMMIT got lost does nobody know: a repeat finds the truth.
     """
     if _inside.get():
         raise RuntimeError(f"{name}: a transaction inside a transaction; pass the tx")
@@ -208,13 +214,15 @@ async def _tried(
         try:
             outcome = await _once(work)
         except Exception as failure:
-            sqlstate = _sqlstate(failure)
-            if sqlstate is None:
+            state = complaints.state_of(failure)
+            if state is None:
                 raise
-            if sqlstate not in _RETRIED or attempt == attempts:
-                raise Outage("database", component="ACCOUNTS") from failure
-            telemetry.transaction_retries.labels(sqlstate).inc()
-            await asyncio.sleep(_pause_s())
+            if state not in complaints.AGAIN or attempt == attempts:
+                if state == complaints.UNSURE:
+                    telemetry.log.warning("commit_unsure", name=name)
+                raise complaints.outage(state) from failure
+            telemetry.transaction_retries.labels(state).inc()
+            await asyncio.sleep(complaints.pause_s())
         else:
             seconds = time.perf_counter() - began
             telemetry.transaction_seconds.labels(name).observe(seconds)
@@ -233,45 +241,43 @@ async def _once(work: Callable[[Tx], Awaitable[T | Refusal]]) -> T | Refusal:
     return outcome
 
 
-def _pause_s() -> float:
-    low, high = _BACKOFF_MS
-    return (low + secrets.randbelow(high - low + 1)) * 0.001
-
-
-def _sqlstate(failure: BaseException) -> str | None:
-    """Name what the engine complains of, or None where it is not the engine."""
-    for cause in (failure, failure.__cause__, *failure.args):
-        state = getattr(cause, "sqlstate", None)
-        if isinstance(state, str):
-            return state if state[:2] in {"40", "08", "53", "55", "57"} else None
-        if isinstance(cause, sqlite3.OperationalError) and "locked" in str(cause):
-            return "SQLITE_BUSY"
-    return "TIMEOUT" if isinstance(failure, TimeoutError) else None
-
-
 async def read(sql: str, *args: Scalar) -> list[Row]:
     """Run one SELECT outside a transaction.
+
+    Where the connection dies under it, it is asked once more on a fresh one.
 
     Raises:
         Outage: the database is lost or stayed busy.
     """
     if _inside.get():
         raise RuntimeError("a read beside its own transaction waits for ever; use tx")
+    try:
+        return await _asked(sql, args)
+    except Exception as failure:
+        state = complaints.state_of(failure)
+        if state is None:
+            raise
+        if state not in complaints.LOST:
+            raise complaints.outage(state) from failure
+    try:
+        return await _asked(sql, args)
+    except Exception as failure:
+        state = complaints.state_of(failure)
+        if state is None:
+            raise
+        raise complaints.outage(state) from failure
+
+
+async def _asked(sql: str, args: Sequence[Scalar]) -> list[Row]:
     client = _client()
     _counted(sql)
-    try:
+    async with client.acquire_connection() as connection:
         if isinstance(client, sqlite_client.SqliteClient):
-            async with client.acquire_connection() as connection:
-                values = [for_sqlite(value) for value in args]
-                found = await connection.execute_fetchall(numbered(sql), values)
+            values = [for_sqlite(value) for value in args]
+            found = await connection.execute_fetchall(numbered(sql), values)
         else:
-            async with client.acquire_connection() as connection:
-                values = [for_postgres(value) for value in args]
-                found = await connection.fetch(sql, *values)
-    except Exception as failure:
-        if _sqlstate(failure) is None:
-            raise
-        raise Outage("database", component="ACCOUNTS") from failure
+            values = [for_postgres(value) for value in args]
+            found = await connection.fetch(sql, *values)
     return [Row(columns) for columns in found]
 
 
@@ -315,50 +321,6 @@ class Proof:
     freezes: bool = False
 
 
-def connection_config(url: str, settings: Settings) -> dict[str, Any]:
-    """Write the ORM's connection block for a database URL.
-
-    Raises:
-        Misconfigured: neither sqlite:// nor postgres://.
-    """
-    scheme, _, rest = url.partition("://")
-    if scheme == "sqlite":
-        credentials: dict[str, Any] = {
-            "file_path": rest,
-            "journal_mode": "WAL",
-            "synchronous": settings.database_synchronous,
-            "busy_timeout": _BUSY_TIMEOUT_MS,
-            "foreign_keys": "ON",
-            "wait_s": settings.database_wait_s,
-        }
-    elif scheme in {"postgres", "postgresql"}:
-        credentials = _postgres_credentials(url, settings)
-    else:
-        raise Misconfigured("DATABASE_URL is sqlite://FILE or postgres://...")
-    return {"engine": "app.engines", "credentials": credentials}
-
-
-def _postgres_credentials(url: str, settings: Settings) -> dict[str, Any]:
-    parts = urlsplit(url)
-    return {
-        "host": parts.hostname or dict(parse_qsl(parts.query)).get("host"),
-        "port": parts.port or 5432,
-        "user": unquote(parts.username or ""),
-        "password": unquote(parts.password or ""),
-        "database": parts.path.removeprefix("/"),
-        "minsize": 2,
-        "maxsize": settings.database_pool_max,
-        "command_timeout": 6,
-        "wait_s": settings.database_wait_s,
-        "statement_cache_size": 200,
-        "server_settings": {
-            "statement_timeout": "5000",
-            "lock_timeout": "2000",
-            "idle_in_transaction_session_timeout": "10000",
-        },
-    }
-
-
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[None]:
     """Open the one database of this process; closing waits for open transactions."""
@@ -366,7 +328,7 @@ async def open_database(settings: Settings) -> AsyncIterator[None]:
     if scheme == "sqlite":
         Path(rest).parent.mkdir(parents=True, exist_ok=True)
     config = {
-        "connections": {_ALIAS: connection_config(settings.database_url, settings)},
+        "connections": {_ALIAS: connection_config(settings)},
         "apps": {"bank": {"models": list(MODELS), "default_connection": _ALIAS}},
         "use_tz": True,
         "timezone": "UTC",

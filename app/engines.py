@@ -1,4 +1,4 @@
-"""The client classes of both engines: SQLite and PostgreSQL behind the ORM's interface.
+"""The client class of an engine: SQLite here, PostgreSQL in `postgres.py`.
 
 They replace only how a transaction begins and ends: the ORM's own way keeps the
 connection for good when a task is cancelled inside (banking.md 1.1, D1, D8, D11).
@@ -6,7 +6,6 @@ connection for good when a task is cancelled inside (banking.md 1.1, D1, D8, D11
 
 import asyncio
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionContext
@@ -78,69 +77,22 @@ class SqliteClient(sqlite_client.SqliteClient):
         assert self._connection is not None  # noqa: S101  -- opened on entry
         return self._connection
 
+    def figures(self) -> tuple[int, int]:
+        """Count the open connections, and the idle ones among them."""
+        if self._connection is None:
+            return 0, 0
+        return 1, 0 if self.lock.locked() else 1
+
     @override
     def _in_transaction(self) -> TransactionContext:
         return _SqliteDoor(self)
-
-
-@cache
-def _postgres_client() -> type[BaseDBAsyncClient]:  # noqa: C901  -- two small classes
-    """Make the PostgreSQL client; its driver is imported only where it is used."""
-    from tortoise.backends.asyncpg import client as pg  # noqa: PLC0415  -- see above
-
-    class Door(TransactionContext):
-        """One pooled transaction; gives the connection back whatever happens (D1)."""
-
-        def __init__(self, parent: "PostgresClient") -> None:
-            self._parent = parent
-
-        @override
-        async def __aenter__(self) -> Any:
-            pool = await self._parent.pool()
-            self._connection = await pool.acquire(timeout=self._parent.wait_s)
-            try:
-                self._client = pg.TransactionWrapper(self._parent)
-                self._client._connection = self._connection  # noqa: SLF001  -- the ORM's own way
-                await self._client.begin()
-            except BaseException:
-                await pool.release(self._connection)
-                raise
-            return self._client
-
-        @override
-        async def __aexit__(self, kind: object, failure: object, trace: object) -> None:
-            pool = await self._parent.pool()
-            try:
-                if kind is None:
-                    await self._client.commit()
-                else:
-                    await self._client.rollback()
-            finally:
-                await pool.release(self._connection)
-
-    class PostgresClient(pg.AsyncpgDBClient):
-        """PostgreSQL as we want it: a wait that ends, no leaked connection."""
-
-        def __init__(self, *, wait_s: float, **rest: Any) -> None:  # noqa: ANN401  -- as the ORM
-            super().__init__(**rest)
-            self.wait_s = wait_s
-
-        async def pool(self) -> Any:  # noqa: ANN401  -- asyncpg is untyped
-            if self._pool is None:
-                async with self._pool_init_lock:
-                    if self._pool is None:
-                        await self.create_connection(with_db=True)
-            return self._pool
-
-        @override
-        def _in_transaction(self) -> TransactionContext:
-            return Door(self)
-
-    return PostgresClient
 
 
 def get_client_class(db_info: Mapping[str, Any]) -> type[BaseDBAsyncClient]:
     """Answer Tortoise, which asks the engine module for the class of its client."""
     if "file_path" in db_info["credentials"]:
         return SqliteClient
-    return _postgres_client()
+    # Its driver is imported only where it is used.
+    from app.postgres import PostgresClient  # noqa: PLC0415  -- see above
+
+    return PostgresClient

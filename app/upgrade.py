@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from tortoise.context import TortoiseContext
 from tortoise.exceptions import OperationalError
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
-from app import database, telemetry
+from app import complaints, connections, database, telemetry
 from app.settings import Misconfigured, Settings
 
 CONSTRAINTS = ("schema_guard_one",)
@@ -121,7 +121,7 @@ def _executor(client: BaseDBAsyncClient) -> MigrationExecutor:
 
 @asynccontextmanager
 async def _locked(settings: Settings) -> AsyncIterator[None]:
-    """Let one migration run at a time; PostgreSQL's lock is taken on the connection."""
+    """Let one migration run at a time; on PostgreSQL `_turn` does it."""
     scheme, _, rest = settings.database_url.partition("://")
     if scheme != "sqlite":
         yield
@@ -139,14 +139,14 @@ async def _own_connection(settings: Settings) -> AsyncIterator[BaseDBAsyncClient
 
     SQLite runs with foreign keys off, because remaking a table would delete children.
     """
-    block = database.connection_config(settings.database_url, settings)
+    block = connections.connection_config(settings)
     credentials: dict[str, Any] = block["credentials"] | {"foreign_keys": "OFF"}
     credentials.pop("wait_s")
     engine = "tortoise.backends.sqlite"
     if "file_path" not in credentials:
         engine = "tortoise.backends.asyncpg"
         del credentials["foreign_keys"]
-        credentials |= {"minsize": 1, "maxsize": 2, "command_timeout": 3600}
+        credentials |= {"minsize": 1, "maxsize": 3, "command_timeout": 3600}
         credentials["server_settings"] = {"statement_timeout": "0"}
     else:
         Path(credentials["file_path"]).parent.mkdir(parents=True, exist_ok=True)
@@ -157,11 +157,35 @@ async def _own_connection(settings: Settings) -> AsyncIterator[BaseDBAsyncClient
         client = context.connections.get("default")
         try:
             if engine.endswith("asyncpg"):
-                lock = f"SELECT pg_advisory_lock({_ADVISORY_LOCK})"
-                await client.execute_query_dict(lock)
-            yield client
+                async with _turn(client):
+                    yield client
+            else:
+                yield client
         finally:
             await context.close_connections()
+
+
+@asynccontextmanager
+async def _turn(client: BaseDBAsyncClient) -> AsyncIterator[None]:
+    """Let one migration run at a time, as long as the connection with the lock is held.
+
+    One that goes back to the pool is reset, and its locks with it.
+
+    Raises:
+        Misconfigured: nobody answers there, or not to this user.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            held = await stack.enter_async_context(client.acquire_connection())
+            await held.execute(f"SELECT pg_advisory_lock({_ADVISORY_LOCK})")
+        except Exception as away:
+            if not isinstance(away, OSError) and complaints.state_of(away) is None:
+                raise
+            why = type(away).__name__
+            raise Misconfigured(
+                f"cannot reach the database ({why}): look at DATABASE_URL"
+            ) from away
+        yield
 
 
 async def _guarded(client: BaseDBAsyncClient, dialect: str) -> bool:
@@ -190,7 +214,10 @@ async def missing_guards(client: BaseDBAsyncClient, dialect: str) -> list[str]:
 
 
 async def _guards_off(client: BaseDBAsyncClient, dialect: str) -> None:
-    """Drop what the last run put on; on PostgreSQL an index goes only when renamed."""
+    """Drop what the last run put on; on PostgreSQL an index goes only when renamed.
+
+    A trigger without a table never came on: its statement was wrong.
+    """
     try:
         rows = await client.execute_query_dict("SELECT names FROM schema_guard")
     except OperationalError as missing:
@@ -200,7 +227,8 @@ async def _guards_off(client: BaseDBAsyncClient, dialect: str) -> None:
     keep = {name for _kind, name, _table in guard_names(dialect)}
     for kind, name, table in orjson.loads(rows[0]["names"]) if rows else ():
         if kind == "TRIGGER" and dialect == "postgres":
-            await client.execute_query(f"DROP TRIGGER IF EXISTS {name} ON {table}")
+            if table:
+                await client.execute_query(f"DROP TRIGGER IF EXISTS {name} ON {table}")
         elif kind == "TRIGGER" or dialect == "sqlite" or name not in keep:
             await client.execute_query(f"DROP {kind} IF EXISTS {name}")
 

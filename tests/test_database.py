@@ -98,6 +98,11 @@ async def test_400_cancelled_callers_leave_no_open_transaction(
             await asyncio.sleep(0.01)
     gc.collect()
     assert await database.transaction(_alive, name="test") == 1
+    async with asyncio.timeout(10):
+        while len(set(database.pool_figures())) > 1:
+            await asyncio.sleep(0.01)
+    there, idle = database.pool_figures()
+    assert there == idle > 0
 
 
 async def _alive(tx: Tx) -> int:
@@ -122,3 +127,16 @@ async def test_hints_run_only_after_a_commit(bank_database: Settings) -> None:
         await database.transaction(bad, name="test")
 
     assert told == ["good"]
+
+
+async def test_a_task_of_ours_inside_a_transaction_is_refused(
+    bank_database: Settings,
+) -> None:
+    async def work(tx: Tx) -> None:
+        await _mark(tx, "gone")
+        await asyncio.ensure_future(_alive(tx))
+
+    with pytest.raises(RuntimeError, match="a task was made inside a transaction"):
+        await database.transaction(work, name="test")
+
+    assert await _keys() == []
