@@ -160,16 +160,14 @@ async def take_lease(
 ) -> Payment | None:
     """Take a payment under way whose lease is free or ran out; None when taken.
 
-    On PostgreSQL a row that another worker is just taking is skipped, not waited for;
-    on SQLite there is one writer.
+    A row that somebody is just writing is waited for, then looked at again: to skip it
+    would leave a payment to the worker whenever its twins still queue for the row.
     """
-    skip = " FOR UPDATE SKIP LOCKED" if database.dialect() == "postgres" else ""
     row = await tx.one(
-        "UPDATE payment SET lease_by = $2, lease_until = $3 WHERE id IN ("  # noqa: S608  -- our own columns
-        "SELECT id FROM payment WHERE id = $1 "
-        "AND state IN ('APPROVED', 'SUBMITTING') "
+        "UPDATE payment SET lease_by = $2, lease_until = $3 "  # noqa: S608  -- our own columns
+        "WHERE id = $1 AND state IN ('APPROVED', 'SUBMITTING') "
         "AND (lease_until IS NULL OR lease_until <= $4) "
-        f"AND (not_before IS NULL OR not_before <= $4){skip}) "
+        "AND (not_before IS NULL OR not_before <= $4) "
         f"RETURNING {COLUMNS}",
         payment,
         lease.holder,

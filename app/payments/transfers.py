@@ -12,6 +12,7 @@ idempotency, payment, challenge. Source: banking.md section 4.3.
 """
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -59,6 +60,9 @@ _LOOK_S = 0.02  # how soon one looks at what another process is doing, then ever
 _LOOK_LONGEST_S = 0.25  # still seen within a blink
 
 
+_Tasks = dict[PaymentId, asyncio.Task[None]]
+
+
 class Transfers(Endings):
     """Payments of customers, from the wish to the end.
 
@@ -84,7 +88,8 @@ class Transfers(Endings):
         self._intake = intake
         self._throttle = throttle
         self._under_way = asyncio.TaskGroup()
-        self._running: dict[PaymentId, asyncio.Task[None]] = {}
+        self._running: _Tasks = {}
+        self._watched: _Tasks = {}
 
     async def __aenter__(self) -> Self:
         await self._under_way.__aenter__()
@@ -238,16 +243,8 @@ class Transfers(Endings):
         return True
 
     async def _carried_out(self, payment: PaymentId) -> None:
-        """Carry a payment out; after two seconds it goes on without the customer.
-
-        Twins of one approval in this process wait for the same task.
-        """
-        task = self._running.get(payment)
-        if task is None:
-            task = self._under_way.create_task(self._carried(payment))
-            self._running[payment] = task
-            task.add_done_callback(lambda _done: self._running.pop(payment, None))
-        await asyncio.wait({task}, timeout=_WAIT_S)
+        """Carry a payment out; after two seconds it goes on without the customer."""
+        await self._shared(self._running, payment, self._carried)
 
     async def _carried(self, payment: PaymentId) -> None:
         """Carry out in the background; what fails here is found by the worker."""
@@ -264,17 +261,38 @@ class Transfers(Endings):
         found = await self._now(payment)
         if found.state is State.APPROVED or payment in self._running:
             await self._carried_out(payment)
-            return await self._now(payment)
+        elif found.status is Status.SUBMITTED:
+            await self._shared(self._watched, payment, self._seen_through)
+        else:
+            return found
+        return await self._now(payment)
+
+    async def _seen_through(self, payment: PaymentId) -> None:
+        """Look, ever later, at what another process does; one look serves all twins."""
         pause_s = _LOOK_S
         try:
             async with asyncio.timeout(_WAIT_S):
-                while found.status is Status.SUBMITTED:
+                while (await self._now(payment)).status is Status.SUBMITTED:
                     await asyncio.sleep(pause_s)
                     pause_s = min(pause_s * 2, _LOOK_LONGEST_S)
-                    found = await self._now(payment)
         except TimeoutError:
-            pass
-        return found
+            return  # the customer is told that it is under way
+        except Exception:  # noqa: BLE001  -- same frame as above
+            telemetry.log.exception("payment_not_seen", payment=str(payment))
+
+    async def _shared(
+        self,
+        tasks: _Tasks,
+        payment: PaymentId,
+        work: Callable[[PaymentId], Coroutine[None, None, None]],
+    ) -> None:
+        """Wait, two seconds at most, for the one task that twins of a payment share."""
+        task = tasks.get(payment)
+        if task is None:
+            task = self._under_way.create_task(work(payment))
+            tasks[payment] = task
+            task.add_done_callback(lambda _done: tasks.pop(payment, None))
+        await asyncio.wait({task}, timeout=_WAIT_S)
 
     # -------------------------------------------------------------- renew
 

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import pytest
 
+from app import database
 from app.errors import IdempotencyKeyReused
 from app.money import Money
 from app.payments.errors import InsufficientFunds
 from app.payments.lifecycle import Status
 from app.payments.payment import Created, Payment
 from tests.payments.conftest import Town
-from tests.payments.world import NOTHING_MOVED, inr
+from tests.payments.world import NOTHING_MOVED, inr, open_bank
 
 
 async def test_a_lost_reply_is_answered_again_without_a_second_payment(
@@ -126,6 +127,38 @@ async def test_fifty_identical_approvals_make_one_debit_and_fifty_equal_results(
     assert len(town.bank.line.sent) == 1
     assert await town.bank.available(town.current) == 99_500
     assert results[0].failed_answers == 0
+
+
+async def test_forty_twins_at_another_process_look_no_oftener_than_one(
+    town: Town,
+) -> None:
+    town.bank.line.open.clear()
+    created = await town.bank.transfers.create(town.asha.actor, town.to_ben(100))
+    challenge = await town.bank.challenge(town.asha, created.payment)
+    answer = town.asha.answer(challenge)
+    async with open_bank(town.bank.settings, town.bank.clock, town.bank.vault) as other:
+        first = asyncio.ensure_future(
+            town.bank.transfers.approve(town.asha.actor, challenge.id, *answer)
+        )
+        async with asyncio.timeout(2):
+            while not town.bank.line.sent:
+                await asyncio.sleep(0.01)
+        twins = [
+            asyncio.ensure_future(
+                other.transfers.approve(town.asha.actor, challenge.id, *answer)
+            )
+            for _ in range(40)
+        ]
+        await asyncio.sleep(0.5)
+
+        async with database.watched_statements() as looks:
+            await asyncio.sleep(0.8)
+        town.bank.line.open.set()
+        results = await asyncio.gather(first, *twins)
+
+    assert len(looks) <= 5
+    assert {result.status for result in results} == {Status.SETTLED}
+    assert (len(town.bank.line.sent), other.line.sent) == (1, [])
 
 
 async def test_money_for_ten_with_fifty_payments_settles_exactly_ten(

@@ -315,10 +315,10 @@ def _auth(
         tokens=tokens,
         revocations=revocations,
     )
-    lockout = Lockout(
-        sessions=sessions, tries=settings.mpin_tries, device_tries=settings.device_tries
+    lockout = Lockout(sessions=sessions, device_tries=settings.device_tries)
+    challenges = Challenges(
+        clock=clock, settings=settings, vault=vault, lockout=lockout
     )
-    challenges = Challenges(clock=clock, vault=vault, lockout=lockout)
     throttle = Throttle(settings=settings, counters=MemoryCounters(clock))
     step_ups = StepUps(
         clock=clock,
