@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 from app.clock import Clock
+from app.settings import Settings
 
 _BUCKETS_MAX = 100_000
 _KEYS_MAX = 500_000
@@ -56,11 +57,15 @@ class MemoryCounters:
         self._known[key] = now + keep_s
         return True
 
+    async def close(self) -> None:
+        """Nothing is open."""
+
     def _sweep(self, now: float) -> None:
         self._swept_at = now
         self._known = {key: until for key, until in self._known.items() if until > now}
 
 
-async def connect(clock: Clock) -> MemoryCounters:
+async def connect(settings: Settings, clock: Clock) -> MemoryCounters:
     """Open the counters of this process."""
+    del settings  # nothing to choose
     return MemoryCounters(clock)
