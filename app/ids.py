@@ -87,6 +87,12 @@ class ChallengeId(Id):
     prefix = "chl"
 
 
+class PasskeyId(Id):
+    """One passkey of a customer."""
+
+    prefix = "pky"
+
+
 class AccountId(Id):
     """One account of a customer."""
 
@@ -109,6 +115,12 @@ class BeneficiaryId(Id):
     """A saved payee."""
 
     prefix = "ben"
+
+
+class NotificationId(Id):
+    """Something a customer is told, once: an item of the inbox."""
+
+    prefix = "ntf"
 
 
 class AuditId(Id):

@@ -2,14 +2,18 @@
 
 The challenge lives; the device key signed `M`; phone and customer are in good standing;
 one try is charged; the factor; the refund. Nothing is counted before the signature
-verified.
+verified. What a factor does itself stands in its own file (proving.py).
 """
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NoReturn
+from types import MappingProxyType
+from typing import Any, NoReturn
 from weakref import WeakValueDictionary
+
+import orjson
 
 from app import audit, database
 from app.auth import lockout, signing
@@ -24,21 +28,16 @@ from app.auth.challenge import (
     read_challenge,
 )
 from app.auth.device import state_at
-from app.auth.errors import (
-    ChallengeExpired,
-    ChallengeFailed,
-    CredentialLocked,
-    InvalidCredential,
-)
+from app.auth.errors import ChallengeExpired, ChallengeFailed, InvalidCredential
+from app.auth.gate import require_customer, require_usable
 from app.auth.keys import Jwk, read_jwk
 from app.auth.lockout import Lockout
-from app.auth.sessions import require_customer, require_usable
+from app.auth.proving import Asked, Factor
 from app.auth.signing import Purpose
 from app.clock import Clock, rfc3339
 from app.database import Tx
-from app.errors import Refusal
+from app.errors import RateLimited, Refusal
 from app.ids import ChallengeId, CustomerId, DeviceId
-from app.vault import Vault
 
 _STANDING = (
     "SELECT c.*, d.jwk, d.state AS device_state, d.cooling_until, "
@@ -46,10 +45,14 @@ _STANDING = (
     "JOIN device d ON d.id = c.device_id JOIN customer k ON k.id = c.customer_id "
     "WHERE c.id = $1 AND c.device_id = $2"
 )
+# No other answer was written since this one was looked up: each is judged once.
+_AS_FOUND = "COALESCE(answer_hash, $3) = $3"
+_WAIT_S = 0.02
+_WAITS = 150  # longer than a turn: then the phone is asked to come again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
+class _Found:
     """A challenge with what is needed to judge an answer to it."""
 
     challenge: Challenge
@@ -62,19 +65,34 @@ class _Asked:
     evidence: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Try:
+    """One answer on its way: the factor that judges it, and its name."""
+
+    factor: Factor[Any, Any]
+    asked: Asked
+    hash: bytes
+    found_hash: bytes
+    device_signature: str
+
+
 class Answers:
     """Judges answers.
 
     Args:
         clock: the bank's clock.
-        vault: opens the secret an mPIN proof is compared with.
-        lockout: counts wrong tries and does what they lead to.
+        lockout: locks a phone that used up its tries.
+        factors: what may prove the person.
     """
 
-    def __init__(self, *, clock: Clock, vault: Vault, lockout: Lockout) -> None:
+    def __init__(
+        self, *, clock: Clock, lockout: Lockout, factors: Sequence[Factor[Any, Any]]
+    ) -> None:
         self._clock = clock
-        self._vault = vault
         self._lockout = lockout
+        self._factors: Mapping[FactorKind, Factor[Any, Any]] = MappingProxyType(
+            {factor.kind: factor for factor in factors}
+        )
         self._turns: WeakValueDictionary[DeviceId, asyncio.Lock] = WeakValueDictionary()
 
     async def verify(
@@ -105,27 +123,32 @@ class Answers:
             ChallengeFailed: the device key signed something else.
             InvalidCredential: the factor is wrong, or at sign-in the signature.
             CredentialLocked, DeviceLocked, DeviceBlocked: no try is left.
+            RateLimited: other answers of this phone do not come to an end.
         """
+        digest = _digest(response, device_signature)
         # One answer of a phone at a time: each is charged before it is compared, so
         # right ones sent at once would use up the tries between charge and refund.
+        # The lock orders this process; the turn in the device's row orders them all.
         turn = self._turns.setdefault(actor.known_device, asyncio.Lock())
         async with turn:
-            asked = await self._asked(actor.known_device, challenge_id, purpose)
-            digest = signing.answer_hash(response.canonical, device_signature)
-            known = await self._known(asked, actor, digest)
-            if known is not None:
-                return known
-            _require_signature(asked, device_signature)
-            require_usable(asked.device_state)
-            require_customer(asked.status, asked.blocked_until, self._clock.now())
-            if response.kind not in asked.challenge.allowed:
-                raise InvalidCredential
-            await self._judge(asked.challenge, actor, digest, response.mpin_proof or "")
-            return await self._right(asked, actor, digest, device_signature)
+            for _ in range(_WAITS):
+                found = await self._find(actor.known_device, challenge_id, purpose)
+                known = await self._known(found, actor, digest, response)
+                if known is not None:
+                    return known
+                _require_signature(found, device_signature)
+                require_usable(found.device_state)
+                require_customer(found.status, found.blocked_until, self._clock.now())
+                one = await self._try(found, digest, device_signature, response)
+                answer = await self._judged(found, actor, one)
+                if answer is not None:
+                    return answer
+                await asyncio.sleep(_WAIT_S)
+        raise RateLimited(int(lockout.TURN.total_seconds()))
 
-    async def _asked(
+    async def _find(
         self, device: DeviceId, challenge_id: ChallengeId, purpose: Purpose | None
-    ) -> _Asked:
+    ) -> _Found:
         row = await database.read_one(_STANDING, challenge_id, device)
         if row is None:
             raise ChallengeExpired
@@ -133,7 +156,7 @@ class Answers:
         challenge = read_challenge(row, now)
         if purpose not in {None, challenge.purpose}:
             raise ChallengeExpired
-        return _Asked(
+        return _Found(
             challenge=challenge,
             customer=row.get("customer_id", CustomerId),
             jwk=read_jwk(row.get("jwk", dict)),
@@ -148,132 +171,223 @@ class Answers:
             evidence=row.find("evidence", str),
         )
 
-    async def _known(self, asked: _Asked, actor: Actor, digest: bytes) -> Answer | None:
+    def _asked(self, found: _Found, response: FactorResponse) -> Asked:
+        return Asked(
+            challenge=found.challenge,
+            customer=found.customer,
+            given=response,
+            now=self._clock.now(),
+        )
+
+    async def _known(
+        self, found: _Found, actor: Actor, digest: bytes, response: FactorResponse
+    ) -> Answer | None:
         """Answer the identical bytes as before, without counting (3.3)."""
-        state = asked.challenge.state
-        same = asked.answer_hash == digest
-        if same and asked.evidence is None:
-            await self._refuse_again(actor)
+        state = found.challenge.state
+        same = found.answer_hash == digest
+        factor = self._factors.get(response.kind) if response.kind else None
+        if same and found.evidence is None and factor is not None:
+            await self._refuse_again(actor, factor, self._asked(found, response))
         if same and state in {ChallengeState.CONSUMED, ChallengeState.APPROVED}:
-            return _answer(asked, digest, repeated=True)
+            return _answer(found, digest, repeated=True)
         if state is not ChallengeState.PENDING:
             raise ChallengeExpired
-        return _answer(asked, digest) if same else None
+        return _answer(found, digest) if same else None
 
-    async def _refuse_again(self, actor: Actor) -> NoReturn:
-        async def work(tx: Tx) -> int:
-            return await lockout.left(tx, actor.known_device, self._lockout.tries)
+    async def _refuse_again(
+        self, actor: Actor, factor: Factor[Any, Any], asked: Asked
+    ) -> NoReturn:
+        async def work(tx: Tx) -> Refusal:
+            return await factor.again(tx, actor, asked)
 
-        left = await database.transaction(work, name="auth.refused_again")
-        raise InvalidCredential(left, repeated=True) if left else CredentialLocked
+        raise await database.transaction(work, name="auth.refused_again")
 
-    async def _judge(
-        self, challenge: Challenge, actor: Actor, digest: bytes, proof: str
-    ) -> None:
-        """Charge one try, compare, and remember a wrong answer."""
-        device = actor.known_device
-        limits = self._lockout
+    async def _try(
+        self,
+        found: _Found,
+        digest: bytes,
+        device_signature: str,
+        response: FactorResponse,
+    ) -> _Try:
+        """Find the factor that judges; one that may not answer is not counted."""
+        kind = response.kind
+        if kind is None or kind not in found.challenge.allowed:
+            raise InvalidCredential
+        factor = self._factors.get(kind)
+        if factor is None:
+            raise InvalidCredential
+        await factor.ready()
+        return _Try(
+            factor=factor,
+            asked=self._asked(found, response),
+            hash=digest,
+            found_hash=found.answer_hash or b"",
+            device_signature=device_signature,
+        )
 
-        async def charged(tx: Tx) -> bytes:
-            row = await tx.one(
-                "UPDATE challenge SET attempts = attempts + 1 WHERE id = $1 "
-                "AND state = 'PENDING' AND attempts < $2 RETURNING id",
-                challenge.id,
-                TRIES,
-            )
-            if row is None:
-                raise ChallengeExpired
-            return await lockout.charge(tx, device, limits.tries, limits.device_tries)
-
-        sealed = await database.transaction(charged, name="auth.charge")
-        secret = self._vault.open("mpin_secret", str(device), sealed)
-        expected = signing.mpin_proof(secret, str(device), challenge.digest)
-        if signing.same(_bytes(proof), expected):
-            return
+    async def _judged(self, found: _Found, actor: Actor, one: _Try) -> Answer | None:
+        """Charge one try, compare, and write the outcome; None: not our turn yet."""
+        factor, asked = one.factor, one.asked
+        charge = await self._charged(actor, one)
+        if charge is None:
+            return None
+        (charged,) = charge
+        proven = factor.check(charged, asked)
+        if proven is not None:
+            return await self._right(found, actor, one, charged, proven)
 
         async def refused(tx: Tx) -> Refusal:
-            return await self._wrong(tx, actor, challenge, digest)
+            return await self._wrong(tx, actor, one, charged)
 
-        await database.transaction(refused, name="auth.refuse")
+        raise await database.transaction(refused, name="auth.refuse")
 
-    async def _wrong(
-        self, tx: Tx, actor: Actor, challenge: Challenge, digest: bytes
-    ) -> Refusal:
-        now = self._clock.now()
+    async def _charged(self, actor: Actor, one: _Try) -> tuple[Any] | None:
+        """Count one try of challenge, phone and factor, and commit that."""
+
+        async def work(tx: Tx) -> tuple[Any] | None:
+            now, device = one.asked.now, actor.known_device
+            row = await tx.one(
+                "UPDATE challenge SET attempts = attempts + 1 WHERE id = $1 "  # noqa: S608  -- our own condition
+                f"AND state = 'PENDING' AND attempts < $2 AND {_AS_FOUND} "
+                "RETURNING id",
+                one.asked.challenge.id,
+                TRIES,
+                one.found_hash,
+            )
+            if row is None:
+                await _require_other(tx, one)
+                return None
+            if not await lockout.charge(tx, device, self._lockout.device_tries, now):
+                await _give_back(tx, one.asked.challenge.id)
+                return None
+            return (await one.factor.charge(tx, actor, one.asked),)
+
+        return await database.transaction(work, name="auth.charge")
+
+    async def _wrong(self, tx: Tx, actor: Actor, one: _Try, charged: object) -> Refusal:
+        """Remember a wrong answer, and do what it leads to."""
+        now, challenge = one.asked.now, one.asked.challenge
         row = await tx.one(
             "UPDATE challenge SET answer_hash = $2, state = CASE WHEN attempts >= $3 "
             "THEN 'FAILED' ELSE state END WHERE id = $1 AND evidence IS NULL "
             "AND state = 'PENDING' RETURNING state",
             challenge.id,
-            digest,
+            one.hash,
             TRIES,
         )
         if row is not None and row.get("state", str) == "FAILED":
             entry = actor.entry("challenge.failed", now, object=str(challenge.id))
             audit.append(tx, entry)
-        verdict = await self._lockout.wrong(tx, actor, now)
-        if verdict.erases:
-            return CredentialLocked()
-        return InvalidCredential(verdict.attempts_left)
+        await lockout.end_turn(tx, actor.known_device)
+        refusal = await one.factor.wrong(tx, actor, one.asked, charged)
+        await self._lockout.settle(tx, actor, now)
+        return refusal
 
     async def _right(
-        self, asked: _Asked, actor: Actor, digest: bytes, device_signature: str
+        self, found: _Found, actor: Actor, one: _Try, charged: object, proven: object
     ) -> Answer:
-        """Refund the try and keep the evidence; the owner consumes it next."""
-        challenge = asked.challenge
-        at = rfc3339(self._clock.now())
-        factor = FactorKind.MPIN
-        evidence = evidence_of(challenge, asked.jwk, device_signature, factor, at)
+        """Refund the try and keep the evidence; the owner consumes it next.
 
-        async def work(tx: Tx) -> None:
-            await lockout.refund(tx, actor.known_device)
+        Evidence of an answer that was never consumed, because the process was killed
+        in between, gives way to the newer right one: nobody waits for the challenge to
+        end.
+        """
+        challenge, device = found.challenge, actor.known_device
+        factor = one.factor
+        evidence = evidence_of(
+            challenge,
+            found.jwk,
+            one.device_signature,
+            (factor.kind, factor.evidence(charged, proven)),
+            rfc3339(self._clock.now()),
+        )
+
+        async def work(tx: Tx) -> Refusal | None:
             row = await tx.one(
-                "UPDATE challenge SET answer_hash = $2, evidence = $3, "
+                "UPDATE challenge SET answer_hash = $2, evidence = $4, "  # noqa: S608  -- same
                 "attempts = attempts - 1 WHERE id = $1 AND state = 'PENDING' "
-                "RETURNING id",
+                f"AND {_AS_FOUND} RETURNING id",
                 challenge.id,
-                digest,
+                one.hash,
+                one.found_hash,
                 evidence,
             )
-            if row is None:
-                raise ChallengeExpired
+            await lockout.end_turn(tx, device)
+            refusal = await factor.refund(tx, actor, one.asked, charged, proven)
+            if refusal is not None:
+                await _take_back(tx, challenge.id)
+                return refusal
+            await lockout.refund(tx, device)
+            return ChallengeExpired() if row is None else None
 
         await database.transaction(work, name="auth.refund")
         return Answer(
             challenge=challenge,
-            customer=asked.customer,
-            hash=digest,
-            factor=factor,
+            customer=found.customer,
+            hash=one.hash,
+            factor=factor.kind,
             evidence=evidence,
         )
 
 
-def _require_signature(asked: _Asked, device_signature: str) -> None:
-    challenge = asked.challenge
+async def _require_other(tx: Tx, one: _Try) -> None:
+    """Look again when another answer came in between; else the challenge is over.
+
+    Raises:
+        ChallengeExpired: not pending any more, or out of tries.
+    """
+    row = await tx.one(
+        "SELECT answer_hash FROM challenge WHERE id = $1 AND state = 'PENDING'",
+        one.asked.challenge.id,
+    )
+    if row is None or (row.find("answer_hash", bytes) or b"") == one.found_hash:
+        raise ChallengeExpired
+
+
+async def _give_back(tx: Tx, challenge: ChallengeId) -> None:
+    """Undo the charge of a try that must wait for another answer of the phone."""
+    await tx.rows(
+        "UPDATE challenge SET attempts = attempts - 1 WHERE id = $1 RETURNING id",
+        challenge,
+    )
+
+
+async def _take_back(tx: Tx, challenge: ChallengeId) -> None:
+    """Keep the answer as a refused one: its proof was not good after all."""
+    await tx.rows(
+        "UPDATE challenge SET evidence = NULL, attempts = attempts + 1 "
+        "WHERE id = $1 AND state = 'PENDING' RETURNING id",
+        challenge,
+    )
+
+
+def _digest(response: FactorResponse, device_signature: str) -> bytes:
+    try:
+        return signing.answer_hash(response.canonical, device_signature)
+    except signing.MalformedText:
+        raise InvalidCredential from None
+
+
+def _require_signature(found: _Found, device_signature: str) -> None:
+    challenge = found.challenge
     try:
         raw = signing.unb64u(device_signature, signing.SIGNATURE_BYTES)
     except signing.MalformedText:
         raw = b""
-    if signing.is_signed(asked.jwk.public, raw, challenge.message):
+    if signing.is_signed(found.jwk.public, raw, challenge.message):
         return
     if challenge.purpose is Purpose.LOGIN:
         raise InvalidCredential
     raise ChallengeFailed
 
 
-def _answer(asked: _Asked, digest: bytes, *, repeated: bool = False) -> Answer:
+def _answer(found: _Found, digest: bytes, *, repeated: bool = False) -> Answer:
+    evidence = found.evidence or ""
     return Answer(
-        challenge=asked.challenge,
-        customer=asked.customer,
+        challenge=found.challenge,
+        customer=found.customer,
         hash=digest,
-        factor=FactorKind.MPIN,
-        evidence=asked.evidence or "",
+        factor=FactorKind(orjson.loads(evidence)["factor"]),
+        evidence=evidence,
         repeated=repeated,
     )
-
-
-def _bytes(text: str) -> bytes:
-    try:
-        return signing.unb64u(text)
-    except signing.MalformedText:
-        return b""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import orjson
 from typing_extensions import override
@@ -20,7 +21,7 @@ SIGN_IN_SUMMARY = "Sign in to your bank"
 TRIES = 3
 COLUMNS = (
     "id, purpose, customer_id, device_id, session_id, subject, nonce, payload, "
-    "allowed, attempts, state, answer_hash, expires_at, evidence"
+    "allowed, attempts, state, answer_hash, expires_at, evidence, webauthn"
 )
 
 
@@ -71,6 +72,8 @@ class Challenge:
         expires_at: end of its life.
         action: field that is approved, for a step-up.
         session: session that asked; None for a sign-in.
+        webauthn: what passkeys are asked, without the challenge itself; None when none
+            may answer.
     """
 
     id: ChallengeId
@@ -85,6 +88,21 @@ class Challenge:
     expires_at: datetime
     action: str | None = None
     session: SessionId | None = None
+    webauthn: Mapping[str, Any] | None = None
+
+    @property
+    def webauthn_options(self) -> Mapping[str, Any] | None:
+        """PublicKeyCredentialRequestOptions as JSON; their challenge is `c` (2.5)."""
+        if self.webauthn is None:
+            return None
+        return {"challenge": signing.b64u(self.digest), **self.webauthn}
+
+    @property
+    def offered(self) -> frozenset[str]:
+        """Names of the passkeys that may answer, b64url."""
+        if self.webauthn is None:
+            return frozenset()
+        return frozenset(one["id"] for one in self.webauthn["allowCredentials"])
 
     @property
     def binding_hash(self) -> bytes:
@@ -131,6 +149,7 @@ class ChallengeWish:
         payload: makes the payload once id and expiry are known; canonical JSON values
             only, amounts as strings.
         intent_hash: name of the call a step-up is for.
+        full: whether only factors count that were not set by a passkey alone (1.3).
     """
 
     purpose: Purpose
@@ -139,6 +158,7 @@ class ChallengeWish:
     life_s: int
     payload: Callable[[ChallengeId, datetime], Mapping[str, object]]
     intent_hash: bytes | None = None
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,12 +191,14 @@ class FactorResponse:
 
     @property
     def canonical(self) -> Mapping[str, object]:
-        """The members as the answer's hash covers them."""
+        """The members as the answer's hash covers them.
+
+        Raises:
+            MalformedText: a text that is not Unicode stands in an assertion.
+        """
         return {
             "mpinProof": self.mpin_proof,
-            "webauthn": None
-            if self.webauthn is None
-            else orjson.dumps(self.webauthn, option=orjson.OPT_SORT_KEYS).decode(),
+            "webauthn": None if self.webauthn is None else _json(self.webauthn),
             "deviceSignature": self.device_signature,
             "totp": self.totp,
         }
@@ -204,9 +226,23 @@ class Answer:
 
 
 def evidence_of(
-    challenge: Challenge, jwk: Jwk, device_signature: str, factor: FactorKind, at: str
+    challenge: Challenge,
+    jwk: Jwk,
+    device_signature: str,
+    factor: tuple[FactorKind, Mapping[str, object]],
+    at: str,
 ) -> str:
-    """Write the evidence of an approval; of an mPIN only the verdict (auth.md 2.6)."""
+    """Write the evidence of an approval, to be verified offline years later (3.10).
+
+    Args:
+        challenge: what was approved.
+        jwk: the device key.
+        device_signature: its signature over `M`.
+        factor: what proved the person, and the public part of its proof; of an mPIN
+            only the verdict (2.6).
+        at: when it was verified.
+    """
+    kind, facts = factor
     return signing.jcs(
         {
             "v": 1,
@@ -216,7 +252,8 @@ def evidence_of(
             "payload": challenge.payload,
             "deviceKey": {"crv": "P-256", "kty": "EC", "x": jwk.x, "y": jwk.y},
             "deviceSignature": device_signature,
-            "factor": factor.value,
+            "factor": kind.value,
+            "proof": facts,
             "verifiedAt": at,
         }
     )
@@ -241,6 +278,7 @@ def read_challenge(row: Row, now: datetime) -> Challenge:
         expires_at=expires_at,
         action=action_of(row.get("payload", dict)),
         session=row.find("session_id", SessionId),
+        webauthn=row.find("webauthn", dict),
     )
 
 
@@ -248,6 +286,13 @@ def action_of(facts: object) -> str | None:
     """Give the field a step-up payload is about."""
     found = facts.get("operation") if isinstance(facts, dict) else None
     return found if isinstance(found, str) else None
+
+
+def _json(given: Mapping[str, object]) -> str:
+    try:
+        return orjson.dumps(given, option=orjson.OPT_SORT_KEYS).decode()
+    except (TypeError, RecursionError):
+        raise signing.MalformedText("an assertion that is not JSON") from None
 
 
 def _money(facts: Mapping[str, object]) -> Money:

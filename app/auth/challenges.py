@@ -5,8 +5,11 @@ guarded UPDATE.
 """
 
 import secrets
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
+
+import orjson
 
 from app import audit, database
 from app.auth import factors, signing
@@ -24,13 +27,19 @@ from app.auth.challenge import (
     action_of,
     read_challenge,
 )
-from app.auth.errors import AnsweredByTwin, ChallengeExpired
+from app.auth.errors import AnsweredByTwin, ChallengeExpired, CoolingPeriod
 from app.auth.lockout import Lockout
+from app.auth.mpin_check import MpinCheck
+from app.auth.passkey import Passkey
+from app.auth.passkey_ceremony import RelyingParty, request_options
+from app.auth.passkey_check import PasskeyCheck
+from app.auth.proving import Factor
 from app.auth.signing import Purpose
 from app.clock import Clock
 from app.database import Tx
 from app.errors import Conflict, NotAllowed
 from app.ids import ChallengeId
+from app.settings import Settings
 from app.vault import Vault
 
 __all__ = [
@@ -50,13 +59,21 @@ class Challenges:
 
     Args:
         clock: the bank's clock.
+        settings: tries of each factor, and who asks for passkeys.
         vault: opens the secret an mPIN proof is compared with.
-        lockout: counts wrong tries and does what they lead to.
+        lockout: locks a phone that used up its tries.
     """
 
-    def __init__(self, *, clock: Clock, vault: Vault, lockout: Lockout) -> None:
+    def __init__(
+        self, *, clock: Clock, settings: Settings, vault: Vault, lockout: Lockout
+    ) -> None:
         self._clock = clock
-        self._answers = Answers(clock=clock, vault=vault, lockout=lockout)
+        self._party = RelyingParty.of(settings)
+        checks: Sequence[Factor[Any, Any]] = (
+            MpinCheck(vault=vault, tries=settings.mpin_tries),
+            PasskeyCheck(settings),
+        )
+        self._answers = Answers(clock=clock, lockout=lockout, factors=checks)
 
     # -------------------------------------------------------------- making
 
@@ -67,16 +84,19 @@ class Challenges:
 
         Raises:
             NotAllowed: no factor of this device may answer: "set an mPIN first".
+            CoolingPeriod: none may yet, but one will when it is no longer young.
             Conflict: the same subject or intent was asked for at the same time.
         """
-        there = await factors.usable(tx, actor.known_device)
-        allowed = tuple(kind for kind in wish.allowed if kind in there)
+        there = await factors.usable(tx, actor, self._clock.now())
+        allowed = there.among(wish.allowed, full=wish.full)
+        if not allowed and wish.full and there.full_from is not None:
+            raise CoolingPeriod(there.full_from)
         if not allowed:
             raise NotAllowed("Set an mPIN on this phone first.")
         if wish.subject is not None:
             await self.cancel(tx, wish.subject)
         challenge_id = ChallengeId.new()
-        challenge = self.made(challenge_id, actor, wish, allowed)
+        challenge = self.made(challenge_id, actor, wish, allowed, there.passkeys)
         audit.append(
             tx,
             actor.entry(
@@ -96,8 +116,11 @@ class Challenges:
         actor: Actor,
         wish: ChallengeWish,
         allowed: tuple[FactorKind, ...],
+        passkeys: Sequence[Passkey] = (),
     ) -> Challenge:
-        """Build a challenge without storing it."""
+        """Build a challenge without storing it; `passkeys` are those it offers."""
+        offered = [one.descriptor for one in passkeys]
+        takes = FactorKind.WEBAUTHN in allowed
         expires_at = self._clock.now() + timedelta(seconds=wish.life_s)
         facts = wish.payload(challenge_id, expires_at)
         return Challenge(
@@ -113,6 +136,7 @@ class Challenges:
             expires_at=expires_at,
             action=action_of(facts),
             session=actor.session,
+            webauthn=request_options(self._party, offered) if takes else None,
         )
 
     async def insert(
@@ -126,8 +150,9 @@ class Challenges:
         row = await tx.one(
             "INSERT INTO challenge (id, purpose, customer_id, device_id, session_id, "
             "subject, nonce, payload, payload_hash, intent_hash, allowed, state, "
-            "created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
-            "$11, 'PENDING', $12, $13) ON CONFLICT DO NOTHING RETURNING id",
+            "created_at, expires_at, webauthn) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, "
+            "$9, $10, $11, 'PENDING', $12, $13, $14) ON CONFLICT DO NOTHING "
+            "RETURNING id",
             challenge.id,
             challenge.purpose,
             actor.known_customer,
@@ -141,6 +166,7 @@ class Challenges:
             ",".join(kind.value for kind in challenge.allowed),
             self._clock.now(),
             challenge.expires_at,
+            None if challenge.webauthn is None else _json(challenge.webauthn),
         )
         return row is not None
 
@@ -254,3 +280,7 @@ class Challenges:
             if state in {ChallengeState.CONSUMED, ChallengeState.APPROVED}:
                 raise AnsweredByTwin
         raise ChallengeExpired
+
+
+def _json(facts: Mapping[str, Any]) -> str:
+    return orjson.dumps(facts).decode()

@@ -1,11 +1,14 @@
 """A bound phone as a value, and the one table of its moves (auth.md 6.5)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from app import database
 from app.auth.actor import AttestationGrade, DeviceState, LockReason, Platform
 from app.auth.keys import Jwk, read_jwk
+from app.database import Tx
 from app.ids import CustomerId, DeviceId
 from app.realtime.facts import DeviceShot
 from app.rows import Row
@@ -128,3 +131,16 @@ def read_device(row: Row, now: datetime) -> Device:
         first_factor_until=row.find("first_factor_until", datetime),
         failed=row.get("failed", int),
     )
+
+
+async def states_inside(
+    tx: Tx, devices: Sequence[DeviceId]
+) -> dict[DeviceId, DeviceState]:
+    """Give the stored states of phones inside a transaction; unknown ones: REVOKED."""
+    rows = await tx.rows(
+        "SELECT id, state FROM device "  # noqa: S608  -- placeholders only
+        f"WHERE id IN {database.placeholders(1, len(devices))}",
+        *devices,
+    )
+    found = {row.get("id", DeviceId): row.get("state", DeviceState) for row in rows}
+    return {device: found.get(device, DeviceState.REVOKED) for device in devices}

@@ -5,13 +5,16 @@ Part of enrolment is consumed here, in one transaction: code, activation, nonce.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from app import audit, database
-from app.auth import alerts, factors, signing
-from app.auth.actor import Actor, AttestationGrade, DeviceState, Platform
+from app.auth import alerts, binding, factors, signing
+from app.auth.actor import Actor, DeviceState, Platform
+from app.auth.attestation import Rejected
+from app.auth.attestation.grading import Attestations, Graded
+from app.auth.binding import BindRequest
 from app.auth.device import COLUMNS, Device, read_device
 from app.auth.directory import Directory
 from app.auth.errors import (
@@ -40,38 +43,20 @@ _SHOWN_DAYS = 90
 _NOTICE_S = 3600
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BindRequest:
-    """Step 4 as the phone sends it.
-
-    Args:
-        binding_nonce: 32 bytes from step 3.
-        name: chosen by the customer, 1..64 characters.
-        jwk: the device key.
-        signature: b64url signature of that key over `B`.
-        attests: whether a key attestation was sent along.
-    """
-
-    binding_nonce: bytes = field(repr=False)
-    name: str
-    jwk: Jwk
-    signature: str
-    attests: bool
-
-
 class Devices:
     """Binds and shows phones.
 
     Args:
         clock: the bank's clock.
-        settings: how many, how long they cool, what they must attest.
+        settings: how many, how long they cool.
         directory: the phone number that is told.
         otps: uses the code up.
         outbox: tells the number.
         identity: uses the activation code up.
+        attestations: judges what a key's vendor says about it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  -- the composition root names them all
         self,
         *,
         clock: Clock,
@@ -80,6 +65,7 @@ class Devices:
         otps: Otps,
         outbox: Outbox,
         identity: IdentityProof,
+        attestations: Attestations,
     ) -> None:
         self._clock = clock
         self._settings = settings
@@ -87,6 +73,7 @@ class Devices:
         self._otps = otps
         self._outbox = outbox
         self._identity = identity
+        self._attestations = attestations
 
     async def bind(self, actor: Actor, request: BindRequest) -> Device:
         """Register the device key; the same key again gives the same device.
@@ -97,7 +84,7 @@ class Devices:
             EnrolmentExpired: the nonce is unknown, too old, or its proofs were used.
             ChallengeFailed: signature, proof and key do not belong together, or the
                 key was bound before.
-            AttestationRejected: policy asks for one, or one came that nobody verified.
+            AttestationRejected: policy asks for one, or the one that came is not good.
             TooManyDevices: three are bound already.
         """
         if actor.proof is None:
@@ -105,15 +92,17 @@ class Devices:
         name = request.name.strip()
         if not 0 < len(name) <= _NAME_MAX:
             raise ValidationFailed(field=["name"])
-        _require_key(request, actor.proof.jkt)
+        binding.require_key(request, actor.proof.jkt)
         enrolment = await self._enrolment(request.binding_nonce)
         bound = enrolment.find("device_id", DeviceId)
         if bound is not None:
             return await self._bound_before(bound, request.jwk)
-        self._require_attestation(request)
+        graded = await self._judged(actor, enrolment, request)
 
         async def work(tx: Tx) -> Device:
-            return await self._bind(tx, actor, enrolment, request, name)
+            return await self._bind(
+                tx, actor, enrolment, replace(request, name=name), graded
+            )
 
         return await database.transaction(work, name="auth.bind")
 
@@ -147,10 +136,26 @@ class Devices:
 
     # -------------------------------------------------------------- inside
 
-    def _require_attestation(self, request: BindRequest) -> None:
-        """Refuse what nobody verified, and a bare key where policy wants more."""
-        if request.attests or self._settings.attestation == "require":
-            raise AttestationRejected
+    async def _judged(
+        self, actor: Actor, enrolment: Row, request: BindRequest
+    ) -> Graded:
+        """Grade the key's attestation; a refused one leaves a line in the audit."""
+        platform = enrolment.get("platform", Platform)
+        try:
+            return await self._attestations.judge(
+                platform, request.attestation, request.binding_nonce, request.jwk
+            )
+        except Rejected as no:
+            customer = enrolment.get("customer_id", CustomerId)
+            entry = replace(actor, customer=customer).entry(
+                "device.attestation_rejected",
+                self._clock.now(),
+                outcome=audit.Outcome.DENIED,
+                code=AttestationRejected.code,
+                detail={"platform": platform.value, "why": no.fault.value},
+            )
+            await audit.denied(entry)
+            raise AttestationRejected from None
 
     async def _enrolment(self, nonce: bytes) -> Row:
         row = await database.read_one(
@@ -176,14 +181,19 @@ class Devices:
         return found
 
     async def _bind(
-        self, tx: Tx, actor: Actor, enrolment: Row, request: BindRequest, name: str
+        self,
+        tx: Tx,
+        actor: Actor,
+        enrolment: Row,
+        request: BindRequest,
+        graded: Graded,
     ) -> Device:
         customer = enrolment.get("customer_id", CustomerId)
         await self._require_room(tx, customer, request.jwk)
-        device = self._made(enrolment, request, name)
+        device = self._made(enrolment, request, graded)
         await self._use_up(tx, enrolment, device.id)
-        await self._insert(tx, actor, device)
-        await self._tell(tx, actor, device)
+        await binding.insert(tx, actor, device, graded)
+        await self._tell(tx, actor, device, graded)
         return device
 
     async def _require_room(self, tx: Tx, customer: CustomerId, jwk: Jwk) -> None:
@@ -223,7 +233,7 @@ class Devices:
         if not await self._identity.consume(tx, proof, at=now):
             raise EnrolmentExpired
 
-    def _made(self, enrolment: Row, request: BindRequest, name: str) -> Device:
+    def _made(self, enrolment: Row, request: BindRequest, graded: Graded) -> Device:
         now = self._clock.now()
         cools = self._settings.cooling_s > 0
         return Device(
@@ -232,10 +242,10 @@ class Devices:
             jkt=request.jwk.thumbprint,
             jwk=request.jwk,
             platform=enrolment.get("platform", Platform),
-            name=name,
+            name=request.name,
             model=enrolment.find("model", str),
             app_version=enrolment.find("app_version", str),
-            attestation=AttestationGrade.NONE,
+            attestation=graded.grade,
             state=DeviceState.COOLING if cools else DeviceState.ACTIVE,
             lock_reason=None,
             bound_at=now,
@@ -245,31 +255,7 @@ class Devices:
             failed=0,
         )
 
-    async def _insert(self, tx: Tx, actor: Actor, device: Device) -> None:
-        await tx.rows(
-            "INSERT INTO device (id, customer_id, jkt, jwk, platform, model, name, "
-            "app_version, attestation, state, cooling_until, cooling_profile, "
-            "bound_at, bound_from, first_factor_until, last_seen_at) VALUES ($1, $2, "
-            "$3, $4, $5, $6, $7, $8, $9, $10, $11, 'standard', $12, $13, $14, $15) "
-            "RETURNING id",
-            device.id,
-            device.customer,
-            device.jkt,
-            device.jwk.text,
-            device.platform,
-            device.model,
-            device.name,
-            device.app_version,
-            device.attestation,
-            device.state,
-            device.cooling_until,
-            device.bound_at,
-            actor.origin.address,
-            device.first_factor_until,
-            device.last_seen_at,
-        )
-
-    async def _tell(self, tx: Tx, actor: Actor, device: Device) -> None:
+    async def _tell(self, tx: Tx, actor: Actor, device: Device, graded: Graded) -> None:
         """Tell the other phones and the number that a phone was added."""
         now = self._clock.now()
         binder = replace(actor, customer=device.customer, device=device.id)
@@ -277,7 +263,11 @@ class Devices:
             "device.bound",
             now,
             object=str(device.id),
-            detail={"platform": device.platform.value, "attestation": "NONE"},
+            detail={
+                "platform": device.platform.value,
+                "attestation": device.attestation.value,
+                **graded.summary,
+            },
         )
         alerts.tell(tx, entry, f"A phone was added: {device.name}.")
         log.append(
@@ -295,20 +285,6 @@ class Devices:
         await self._outbox.put(tx, to, text, expires_at)
 
 
-def _require_key(request: BindRequest, proof_jkt: str) -> None:
-    """Demand that key, signature and the request's proof are of one phone."""
-    jkt = request.jwk.thumbprint
-    message = signing.binding_message(request.binding_nonce, jkt)
-    try:
-        signature = signing.unb64u(request.signature, signing.SIGNATURE_BYTES)
-    except signing.MalformedText:
-        raise ChallengeFailed from None
-    if jkt != proof_jkt:
-        raise ChallengeFailed
-    if not signing.is_signed(request.jwk.public, signature, message):
-        raise ChallengeFailed
-
-
 async def settle_states(clock: Clock) -> int:
     """Write what time did: unused phones REVOKED, cooled ones ACTIVE; gives how many.
 
@@ -321,6 +297,7 @@ async def settle_states(clock: Clock) -> int:
             "UPDATE device SET state = 'REVOKED' WHERE state = 'COOLING' "  # noqa: S608  -- our own column list
             "AND first_factor_until <= $1 AND NOT EXISTS "
             "(SELECT 1 FROM mpin_secret m WHERE m.device_id = device.id) "
+            "AND NOT EXISTS (SELECT 1 FROM passkey p WHERE p.device_id = device.id) "
             "AND NOT EXISTS (SELECT 1 FROM session s WHERE s.device_id = device.id) "
             f"RETURNING {COLUMNS}",
             now,

@@ -71,6 +71,13 @@ class SessionLocked(Refusal):
     sentence = "Please unlock the app."
 
 
+class SessionEnded(Refusal):
+    """Twelve hours are over, or it was signed out, revoked, replaced or reused."""
+
+    code = ErrorCode.SESSION_ENDED
+    sentence = "You were signed out. Please sign in again."
+
+
 class ChallengeExpired(Refusal):
     """Too old, answered with other bytes, or never existed."""
 
@@ -112,6 +119,28 @@ class AttestationRejected(Refusal):
 
     code = ErrorCode.ATTESTATION_REJECTED
     sentence = "This phone could not be verified."
+
+
+class PasskeyRejected(Refusal):
+    """The new passkey does not fit: its bytes, its origin, or there are too many."""
+
+    code = ErrorCode.PASSKEY_REJECTED
+    sentence = "This passkey cannot be used."
+
+
+class CoolingPeriod(Refusal):
+    """The phone or the factor is still in its waiting time.
+
+    Args:
+        ends_at: when it is over.
+    """
+
+    code = ErrorCode.COOLING_PERIOD
+    sentence = "This is possible after the waiting time."
+
+    def __init__(self, ends_at: datetime) -> None:
+        super().__init__()
+        self.ends_at = ends_at
 
 
 class AppUpdateRequired(Refusal):

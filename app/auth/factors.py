@@ -5,11 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app import database
-from app.auth.actor import FactorKind, FactorState
+from app.auth.actor import Actor, FactorKind, FactorState
+from app.auth.passkey import Passkey, usable_on
 from app.database import Tx
 from app.ids import DeviceId
 from app.rows import Row
 from app.settings import Settings
+
+# One row when a phone ever set a factor of its own.
+ANY = (
+    "SELECT device_id FROM mpin_secret WHERE device_id = $1 "
+    "UNION ALL SELECT device_id FROM passkey WHERE device_id = $1 LIMIT 1"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,21 +67,55 @@ def _mpin(row: Row | None, settings: Settings) -> FactorStatus:
     )
 
 
-async def usable(tx: Tx, device: DeviceId) -> tuple[FactorKind, ...]:
-    """Give the factors of a device that can answer now, best first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usable:
+    """What can answer on a phone now.
+
+    Args:
+        kinds: factors that exist, are ACTIVE and not paused.
+        full: those that count in full: no passkey, and no factor a passkey alone set
+            and that is still young (auth.md 1.3).
+        full_from: when a young factor counts in full; None without one.
+        passkeys: those that may answer on this phone, oldest first.
+    """
+
+    kinds: tuple[FactorKind, ...]
+    full: tuple[FactorKind, ...]
+    full_from: datetime | None
+    passkeys: tuple[Passkey, ...]
+
+    def among(
+        self, wished: Sequence[FactorKind], *, full: bool
+    ) -> tuple[FactorKind, ...]:
+        """Give those of the wished kinds that are there, in the order of the wish."""
+        there = self.full if full else self.kinds
+        return tuple(kind for kind in wished if kind in there)
+
+
+async def usable(tx: Tx, actor: Actor, now: datetime) -> Usable:
+    """Give what can answer on the caller's phone now."""
+    device = actor.known_device
     row = await tx.one(
-        "SELECT device_id FROM mpin_secret "
+        "SELECT full_from FROM mpin_secret "
         "WHERE device_id = $1 AND state = 'ACTIVE' AND failed < 5",
         device,
     )
-    return () if row is None else (FactorKind.MPIN,)
+    full_from = None if row is None else row.get("full_from", datetime)
+    passkeys = tuple(await usable_on(tx, actor.known_customer, device, now))
+    young = full_from is not None and full_from > now
+    pins = () if row is None else (FactorKind.MPIN,)
+    return Usable(
+        kinds=(*pins, *((FactorKind.WEBAUTHN,) if passkeys else ())),
+        full=() if young else pins,
+        full_from=full_from if young else None,
+        passkeys=passkeys,
+    )
 
 
 async def has_any(tx: Tx, device: DeviceId) -> bool:
-    """Tell whether a device ever set a factor; a locked one counts.
+    """Tell whether a phone ever set a factor of its own; a locked one counts.
 
     Otherwise five wrong guesses within the first minutes would open the free first set
-    again.
+    again. Passkeys that other phones registered belong to the person and do not count.
     """
-    row = await tx.one("SELECT device_id FROM mpin_secret WHERE device_id = $1", device)
-    return row is not None
+    return await tx.one(ANY, device) is not None

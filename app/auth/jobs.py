@@ -82,7 +82,7 @@ async def sweep(clock: Clock) -> None:
             "AND (evidence IS NULL OR purpose = 'login') RETURNING id",
             spent,
         )
-        for table in ("otp_code", "enrolment"):
+        for table in ("otp_code", "enrolment", "passkey_registration"):
             await tx.rows(
                 f"DELETE FROM {table} WHERE expires_at < $1 RETURNING id",  # noqa: S608  -- our own table names
                 spent,

@@ -1,24 +1,32 @@
-"""Counting wrong tries: charge first, refund on success, erase and lock at the end.
+"""Counting wrong tries: charge first, refund on success, lock at the end.
 
 The charge is committed before the comparison, so two hundred parallel guesses get at
 most five comparisons and a crash errs on the safe side (auth.md 6.1). Only answers with
 a valid signature of the device key are ever charged: a stranger can lock nobody out.
+
+Each factor counts its own tries in its own file; the phone's tries over all factors are
+counted here.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from app import audit
 from app.auth import alerts
 from app.auth.actor import Actor, DeviceState, LockReason
 from app.auth.device import COLUMNS, read_device
-from app.auth.errors import CredentialLocked, DeviceLocked, InvalidCredential
+from app.auth.errors import DeviceLocked
 from app.auth.revocations import EndReason
 from app.auth.sessions import Sessions
 from app.database import Tx
 from app.ids import DeviceId
 from app.realtime import log
 from app.realtime.facts import DeviceChanged
+from app.settings import Settings
+
+# One answer of a phone is judged at a time, by whichever process took the turn. A
+# process that dies in its turn blocks the phone for this long.
+TURN = timedelta(seconds=2)
+_STEPS_MAX = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,146 +36,104 @@ class Verdict:
     Args:
         attempts_left: tries before the factor locks.
         warns: whether the customer is told that one try is left.
-        erases: whether the factor's secret is erased now.
-        locks: whether the whole device is locked now.
+        ends: whether no try is left: the secret is erased.
     """
 
     attempts_left: int
     warns: bool
-    erases: bool
-    locks: bool
+    ends: bool
 
 
-def judge(failed: int, tries: int, device_failed: int, device_tries: int) -> Verdict:
+def judge(failed: int, tries: int) -> Verdict:
     """Decide about a wrong try that was already counted (pure; table of auth.md 6.1).
 
     Args:
         failed: wrong tries of this factor in a row.
         tries: how many it may have.
-        device_failed: wrong tries of all factors since the last success.
-        device_tries: how many the device may have.
     """
     left = max(tries - failed, 0)
-    return Verdict(
-        attempts_left=left,
-        warns=left == 1,
-        erases=left == 0,
-        locks=device_failed >= device_tries,
-    )
+    return Verdict(attempts_left=left, warns=left == 1, ends=left == 0)
 
 
-async def charge(tx: Tx, device: DeviceId, tries: int, device_tries: int) -> bytes:
-    """Count one try of the mPIN before it is compared; gives its sealed secret.
+def pause(failed: int, settings: Settings) -> timedelta | None:
+    """Give how long a factor pauses after its latest wrong try; None: not at all.
+
+    Args:
+        failed: wrong tries since its last success, this one included (pure).
+        settings: tries in a row, first and longest pause.
+    """
+    rows, rest = divmod(failed, settings.factor_tries)
+    if rows == 0 or rest:
+        return None
+    doubled = settings.factor_pause_s * 2 ** min(rows - 1, _STEPS_MAX)
+    return timedelta(seconds=min(doubled, settings.factor_pause_max_s))
+
+
+async def charge(tx: Tx, device: DeviceId, tries: int, now: datetime) -> bool:
+    """Count one try of a phone over all factors, and take its turn.
+
+    Returns:
+        False while another answer of this phone is judged: nothing was counted.
 
     Raises:
-        InvalidCredential: the device has no mPIN.
-        CredentialLocked: no try is left.
         DeviceLocked: no try is left over all factors.
     """
     counted = await tx.one(
-        "UPDATE device SET failed = failed + 1 WHERE id = $1 AND failed < $2 "
-        "AND state IN ('COOLING', 'ACTIVE') RETURNING failed",
+        "UPDATE device SET failed = failed + 1, answering_until = $4 WHERE id = $1 "
+        "AND failed < $2 AND state IN ('COOLING', 'ACTIVE') "
+        "AND (answering_until IS NULL OR answering_until <= $3) RETURNING id",
         device,
-        device_tries,
+        tries,
+        now,
+        now + TURN,
     )
-    if counted is None:
-        raise DeviceLocked
-    row = await tx.one(
-        "UPDATE mpin_secret SET failed = failed + 1 "
-        "WHERE device_id = $1 AND state = 'ACTIVE' AND failed < $2 RETURNING sealed",
+    if counted is not None:
+        return True
+    left = await tx.one(
+        "SELECT id FROM device WHERE id = $1 AND failed < $2 "
+        "AND state IN ('COOLING', 'ACTIVE')",
         device,
         tries,
     )
-    if row is not None:
-        return row.get("sealed", bytes)
-    known = await tx.one(
-        "SELECT device_id FROM mpin_secret WHERE device_id = $1", device
+    if left is None:
+        raise DeviceLocked
+    return False
+
+
+async def end_turn(tx: Tx, device: DeviceId) -> None:
+    """Let the next answer of a phone be judged; first in every judging transaction."""
+    await tx.rows(
+        "UPDATE device SET answering_until = NULL WHERE id = $1 RETURNING id", device
     )
-    raise InvalidCredential if known is None else CredentialLocked
 
 
 async def refund(tx: Tx, device: DeviceId) -> None:
-    """Forget the wrong tries: the person proved herself.
-
-    Raises:
-        CredentialLocked: parallel wrong answers erased the secret meanwhile.
-    """
-    row = await tx.one(
-        "UPDATE mpin_secret SET failed = 0 WHERE device_id = $1 AND state = 'ACTIVE' "
-        "RETURNING device_id",
-        device,
-    )
-    if row is None:
-        raise CredentialLocked
+    """Forget the wrong tries of a phone: the person proved herself."""
     await tx.rows("UPDATE device SET failed = 0 WHERE id = $1 RETURNING id", device)
 
 
-async def left(tx: Tx, device: DeviceId, tries: int) -> int:
-    """Give the tries the mPIN of a device has left; 0 once it is erased."""
-    row = await tx.one(
-        "SELECT failed FROM mpin_secret WHERE device_id = $1 AND state = 'ACTIVE'",
-        device,
-    )
-    return 0 if row is None else max(tries - row.get("failed", int), 0)
-
-
 class Lockout:
-    """Does what a verdict says.
+    """Locks phones that used up their tries.
 
     Args:
         sessions: ends those of a device that is locked.
-        tries: wrong mPINs in a row.
         device_tries: wrong answers of any kind.
     """
 
-    def __init__(self, *, sessions: Sessions, tries: int, device_tries: int) -> None:
+    def __init__(self, *, sessions: Sessions, device_tries: int) -> None:
         self._sessions = sessions
-        self.tries = tries
         self.device_tries = device_tries
 
-    async def wrong(self, tx: Tx, actor: Actor, now: datetime) -> Verdict:
-        """Judge a wrong mPIN that was charged; erase, lock and tell as needed."""
-        device = actor.known_device
-        remaining = await left(tx, device, self.tries)
-        row = await tx.one("SELECT failed FROM device WHERE id = $1", device)
-        assert row is not None  # noqa: S101  -- devices are never deleted
-        failed = row.get("failed", int)
-        verdict = judge(self.tries - remaining, self.tries, failed, self.device_tries)
-        entry = actor.entry(
-            "mpin.failed",
-            now,
-            object=str(device),
-            outcome=audit.Outcome.DENIED,
-            detail={"attemptsLeft": verdict.attempts_left},
-        )
-        if verdict.warns:
-            alerts.tell(tx, entry, "Wrong PIN. One more try, then it is locked.")
-        else:
-            audit.append(tx, entry)
-        if verdict.erases:
-            await self._erase(tx, actor, now)
-        if verdict.locks:
-            await self._lock(tx, actor, now)
-        return verdict
-
-    async def _erase(self, tx: Tx, actor: Actor, now: datetime) -> None:
-        erased = await tx.one(
-            "UPDATE mpin_secret SET state = 'LOCKED', sealed = NULL "
-            "WHERE device_id = $1 AND state = 'ACTIVE' RETURNING device_id",
-            actor.known_device,
-        )
-        if erased is not None:
-            entry = actor.entry("mpin.locked", now, object=str(actor.known_device))
-            alerts.tell(tx, entry, "Too many wrong PINs. The PIN is locked.")
-
-    async def _lock(self, tx: Tx, actor: Actor, now: datetime) -> None:
+    async def settle(self, tx: Tx, actor: Actor, now: datetime) -> None:
+        """Lock the phone after a wrong answer that was its last over all factors."""
         row = await tx.one(
             "UPDATE device SET state = $2, lock_reason = $3, lock_before = state "  # noqa: S608  -- our own column list
-            "WHERE id = $1 AND state IN ('COOLING', 'ACTIVE') "
+            "WHERE id = $1 AND state IN ('COOLING', 'ACTIVE') AND failed >= $4 "
             f"RETURNING {COLUMNS}",
             actor.known_device,
             DeviceState.LOCKED,
             LockReason.FAILURES,
+            self.device_tries,
         )
         if row is None:
             return

@@ -5,6 +5,7 @@ nobody can answer it, and no table fills (auth.md 3.3).
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NoReturn
@@ -26,7 +27,9 @@ from app.auth.challenges import Challenges
 from app.auth.device import Device
 from app.auth.dpop import Proof
 from app.auth.errors import AnsweredByTwin, ChallengeExpired, InvalidCredential
-from app.auth.sessions import Session, Sessions, TokenPair
+from app.auth.passkey_ceremony import RelyingParty, request_options
+from app.auth.session import Session, TokenPair
+from app.auth.sessions import Sessions
 from app.auth.signing import Purpose
 from app.auth.throttle import Throttle
 from app.clock import Clock
@@ -73,6 +76,7 @@ class Logins:
         throttle: Throttle,
     ) -> None:
         self._clock = clock
+        self._party = RelyingParty.of(settings)
         self._settings = settings
         self._vault = vault
         self._bound = bound
@@ -140,12 +144,13 @@ class Logins:
         device = actor.known_device
 
         async def work(tx: Tx) -> Challenge:
-            there = await factors.usable(tx, device)
+            there = await factors.usable(tx, actor, self._clock.now())
             # Never empty: what is locked or not set is said only after the signature.
-            allowed = tuple(k for k in _ANY_FACTOR if k in there) or (FactorKind.MPIN,)
+            allowed = there.among(_ANY_FACTOR, full=False) or (FactorKind.MPIN,)
             # The bank's clock stamps the id, as it does a decoy's.
             name = ChallengeId(uuid7(self._milliseconds()))
-            made = self._challenges.made(name, actor, self._wish(device), allowed)
+            wish = self._wish(device)
+            made = self._challenges.made(name, actor, wish, allowed, there.passkeys)
             await self._challenges.insert(tx, actor, made)
             return made
 
@@ -169,6 +174,11 @@ class Logins:
 
         async def work(tx: Tx) -> Session:
             await self._challenges.consume(tx, answer)
+            # An update that changes nothing: two sign-ins of one phone take turns.
+            await tx.rows(
+                "UPDATE device SET failed = failed WHERE id = $1 RETURNING id",
+                device.id,
+            )
             session = await self._sessions.mint(
                 tx, actor, device, answer.factor.value.lower()
             )
@@ -217,6 +227,7 @@ class Logins:
         made = self._decoy_id(milliseconds, jkt)
         device = device_id or self._decoy_device(jkt)
         life = timedelta(seconds=self._settings.login_challenge_s)
+        webauthn = self._decoy_passkey(jkt)
         return Challenge(
             id=made,
             purpose=Purpose.LOGIN,
@@ -225,10 +236,23 @@ class Logins:
             subject=None,
             nonce=self._derived("decoy-nonce", milliseconds, jkt),
             payload=signing.jcs(_payload(made, device)),
-            allowed=(FactorKind.MPIN,),
+            allowed=_ANY_FACTOR[1:] if webauthn else (FactorKind.MPIN,),
             attempts_left=TRIES,
             expires_at=self._clock.now() + life,
+            webauthn=webauthn,
         )
+
+    def _decoy_passkey(self, jkt: str) -> Mapping[str, object] | None:
+        """Let every second stranger seem to have a passkey, always the same one."""
+        if self._derived("decoy-factor", 0, jkt)[0] % 2:
+            return None
+        name = signing.b64u(self._derived("decoy-passkey", 0, jkt))
+        named = {
+            "type": "public-key",
+            "id": name,
+            "transports": ["hybrid", "internal"],
+        }
+        return request_options(self._party, [named])
 
     def _decoy_device(self, jkt: str) -> DeviceId:
         """Give a stranger's key a device id that stays the same."""

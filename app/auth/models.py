@@ -55,6 +55,21 @@ CONSTRAINTS: tuple[str, ...] = (
     "device_revoked_is_final",
     "device_stays",
     "session_end_is_final",
+    "passkey_state",
+    "passkey_count",
+    "passkey_failed",
+    "passkey_backed_up",
+    "passkey_size",
+    "passkey_registration_state",
+    "passkey_registration_made",
+    "passkey_registration_answered",
+    "passkey_credential",
+    "passkey_customer",
+    "passkey_device",
+    "passkey_registration_pending",
+    "passkey_registration_expiry",
+    "passkey_key_fixed",
+    "passkey_registration_once",
 )
 
 

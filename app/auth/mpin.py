@@ -1,21 +1,23 @@
 """The mPIN: a secret that only the right PIN unmasks on the phone (auth.md 2.6).
 
 The PIN never reaches the bank. The first one is free for fifteen minutes after binding;
-later ones need a session and an approval.
+later ones need a session and an approval. One that a passkey alone approved is young:
+it signs in, but counts as a passkey until it has cooled (1.3).
 """
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app import database
 from app.auth import alerts, factors, signing
-from app.auth.actor import Actor, Level
+from app.auth.actor import Actor, FactorKind, Level
 from app.auth.device import COLUMNS, Device, read_device
-from app.auth.sessions import require_usable
+from app.auth.gate import require_usable
 from app.auth.step_up import Grant, StepUps, StepUpWish
 from app.clock import Clock
 from app.database import Tx
 from app.errors import Forbidden, NotAllowed, ValidationFailed
+from app.settings import Settings
 from app.vault import Vault
 
 _KDF = re.compile(r"v=0[12];PBKDF2-HMAC-SHA256;i=([0-9]{6,9});s=([0-9]{2,3})")
@@ -29,12 +31,16 @@ class Mpins:
 
     Args:
         clock: the bank's clock.
+        settings: how long a factor set by a passkey alone is young.
         vault: seals the secret.
         step_ups: asks for the approval of a change.
     """
 
-    def __init__(self, *, clock: Clock, vault: Vault, step_ups: StepUps) -> None:
+    def __init__(
+        self, *, clock: Clock, settings: Settings, vault: Vault, step_ups: StepUps
+    ) -> None:
         self._clock = clock
+        self._young = timedelta(seconds=settings.cooling_s)
         self._vault = vault
         self._step_ups = step_ups
 
@@ -62,11 +68,12 @@ class Mpins:
         grant = await self._grant(actor, device, pin_secret, kdf)
 
         async def work(tx: Tx) -> None:
+            full_from = self._clock.now()
             if grant is None:
                 await self._require_first(tx, device)
             else:
-                await self._step_ups.consume(tx, grant)
-            await self._keep(tx, actor, device, secret, kdf)
+                full_from = await self._full_from(tx, device, grant)
+            await self._keep(tx, actor, device, (secret, kdf, full_from))
 
         await database.transaction(work, name="auth.mpin_set")
         return device
@@ -75,10 +82,8 @@ class Mpins:
         self, actor: Actor, device: Device, pin_secret: str, kdf: str
     ) -> Grant | None:
         """Decide between the two faces: the free first set, or an approved change."""
-        row = await database.read_one(
-            "SELECT device_id FROM mpin_secret WHERE device_id = $1", device.id
-        )
-        if row is None:
+        first = await database.read_one(factors.ANY, device.id) is None
+        if first and (self._in_time(device) or actor.level < Level.LOGIN):
             return None
         if actor.level < Level.LOGIN:
             raise Forbidden(requiredLevel="LOGIN")
@@ -91,11 +96,27 @@ class Mpins:
         return await self._step_ups.require(actor, wish)
 
     async def _require_first(self, tx: Tx, device: Device) -> None:
-        until = device.first_factor_until
         if await factors.has_any(tx, device.id):
             raise Forbidden(requiredLevel="LOGIN")
-        if until is None or until <= self._clock.now():
+        if not self._in_time(device):
             raise NotAllowed("Please enrol this phone again.")
+
+    def _in_time(self, device: Device) -> bool:
+        until = device.first_factor_until
+        return until is not None and until > self._clock.now()
+
+    async def _full_from(self, tx: Tx, device: Device, grant: Grant) -> datetime:
+        """Use the approval up; a passkey alone makes a young mPIN (1.3).
+
+        One that replaces a young mPIN stays young as long.
+        """
+        now = self._clock.now()
+        if await self._step_ups.consume(tx, grant) is FactorKind.WEBAUTHN:
+            return now + self._young
+        row = await tx.one(
+            "SELECT full_from FROM mpin_secret WHERE device_id = $1", device.id
+        )
+        return now if row is None else max(now, row.get("full_from", datetime))
 
     async def _device(self, actor: Actor) -> Device:
         row = await database.read_one(
@@ -118,13 +139,14 @@ class Mpins:
         return signing.same(kept, secret)
 
     async def _keep(
-        self, tx: Tx, actor: Actor, device: Device, secret: bytes, kdf: str
+        self, tx: Tx, actor: Actor, device: Device, kept: tuple[bytes, str, datetime]
     ) -> None:
+        secret, kdf, full_from = kept
         now: datetime = self._clock.now()
         await tx.rows(
             "INSERT INTO mpin_secret "
             "(device_id, sealed, kdf, failed, state, set_at, full_from) "
-            "VALUES ($1, $2, $3, 0, 'ACTIVE', $4, $4) ON CONFLICT (device_id) "
+            "VALUES ($1, $2, $3, 0, 'ACTIVE', $4, $5) ON CONFLICT (device_id) "
             "DO UPDATE SET sealed = excluded.sealed, kdf = excluded.kdf, failed = 0, "
             "state = 'ACTIVE', set_at = excluded.set_at, "
             "full_from = excluded.full_from RETURNING device_id",
@@ -132,6 +154,7 @@ class Mpins:
             self._vault.seal("mpin_secret", str(device.id), secret),
             kdf,
             now,
+            full_from,
         )
         entry = actor.entry("mpin.set", now, object=str(device.id))
         alerts.tell(tx, entry, f"The PIN of {device.name} was set.")

@@ -1,31 +1,22 @@
-"""Sign-ins: `mint_session`, the one gate to tokens; the idle clock; the ends.
-
-Locks, device state, app version and customer standing are checked in `mint` and nowhere
-else, because checks per sign-in method are how tokens leak to locked users.
-"""
+"""Sign-ins: `mint`, the one way to a session; the idle clock; the ends."""
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from app import audit, database
-from app.auth import signing
-from app.auth.actor import Actor, CustomerStatus, DeviceState
-from app.auth.device import Device, state_at
-from app.auth.errors import (
-    AppUpdateRequired,
-    CredentialLocked,
-    DeviceBlocked,
-    DeviceLocked,
-)
+from app.auth import gate, refresh_token
+from app.auth.actor import Actor, DeviceState
+from app.auth.device import Device
 from app.auth.revocations import EndReason, Revocations
+from app.auth.session import COLUMNS, Session, TokenPair, insert_session, read_session
 from app.auth.tokens import AccessTokens, Claims
 from app.clock import Clock
 from app.database import Tx
-from app.errors import Unauthenticated
-from app.ids import CustomerId, DeviceId, SessionId
-from app.rows import Row
+from app.errors import NotFound, Unauthenticated
+from app.ids import DeviceId, SessionId
+from app.rows import Scalar
 from app.settings import Settings
 from app.vault import Vault
 
@@ -33,49 +24,19 @@ _SEED_BYTES = 32
 _TOUCH_EVERY_S = 15
 _LISTED = 20
 _TOUCHED_MAX = 10_000
-
-_COLUMNS = (
-    "id, customer_id, device_id, jkt, seed, key_id, generation, created_at, "
-    "last_active_at, absolute_end, ended_at, amr, ip"
-)
+_END = "UPDATE session SET ended_at = $2, ended_reason = $3 WHERE ended_at IS NULL AND "
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """One sign-in of one device."""
+class Bell(Protocol):
+    """Who hears that a phone was signed in or out, in the same transaction."""
 
-    id: SessionId
-    customer: CustomerId
-    device: DeviceId
-    jkt: str
-    seed: bytes = field(repr=False)
-    key_id: int
-    generation: int
-    created_at: datetime
-    last_active_at: datetime
-    absolute_end: datetime
-    ended_at: datetime | None
-    factor: str
-    address: str
+    async def signed_in(self, tx: Tx, device: DeviceId) -> None:
+        """Let the phone be told everything again."""
+        ...
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenPair:
-    """What a phone gets for signing in. Its repr shows no token.
-
-    Args:
-        access_token: bound to the device key.
-        refresh_token: useless without the device key.
-        expires_at: end of the access token.
-        idle_expires_at: the session locks then without an operation of the customer.
-        session_expires_at: hard end.
-    """
-
-    access_token: str = field(repr=False)
-    refresh_token: str = field(repr=False)
-    expires_at: datetime
-    idle_expires_at: datetime
-    session_expires_at: datetime
+    async def signed_out(self, tx: Tx, device: DeviceId) -> None:
+        """Mute the phone to what concerns its security."""
+        ...
 
 
 class Sessions:
@@ -87,6 +48,7 @@ class Sessions:
         vault: its pepper makes refresh tokens.
         tokens: signs access tokens.
         revocations: is told of each end.
+        bell: hears of sign-ins and sign-outs.
     """
 
     def __init__(
@@ -97,12 +59,14 @@ class Sessions:
         vault: Vault,
         tokens: AccessTokens,
         revocations: Revocations,
+        bell: Bell | None = None,
     ) -> None:
         self._clock = clock
         self._settings = settings
         self._vault = vault
         self._tokens = tokens
         self._revocations = revocations
+        self._bell = bell
         self._touched: dict[SessionId, datetime] = {}
 
     async def mint(self, tx: Tx, actor: Actor, device: Device, factor: str) -> Session:
@@ -122,10 +86,7 @@ class Sessions:
             AppUpdateRequired: the app is too old.
         """
         now = self._clock.now()
-        await self._require_standing(tx, device, now)
-        version = actor.origin.app_version or device.app_version
-        if _parts(version) < _parts(self._settings.min_app_version):
-            raise AppUpdateRequired
+        version = await self.require_standing(tx, actor, device.id)
         await self.end_of_device(tx, device.id, EndReason.SUPERSEDED)
         session = Session(
             id=SessionId.new(),
@@ -142,7 +103,7 @@ class Sessions:
             factor=factor,
             address=actor.origin.address,
         )
-        await _insert(tx, session, actor.origin.agent)
+        await insert_session(tx, session, actor.origin.agent)
         await tx.rows(
             "UPDATE device SET last_seen_at = $2, app_version = $3 WHERE id = $1 "
             "RETURNING id",
@@ -152,7 +113,26 @@ class Sessions:
         )
         entry = actor.entry("session.started", now, object=str(session.id))
         audit.append(tx, entry)
+        if self._bell is not None:
+            await self._bell.signed_in(tx, device.id)
         return session
+
+    async def require_standing(
+        self, tx: Tx, actor: Actor, device: DeviceId
+    ) -> str | None:
+        """Ask the conditions of every token; gives the app version that was judged.
+
+        Raises:
+            DeviceLocked, DeviceBlocked, CredentialLocked, AppUpdateRequired: as
+                `gate.require_standing`.
+        """
+        return await gate.require_standing(
+            tx,
+            device,
+            self._clock.now(),
+            version=actor.origin.app_version,
+            least=self._settings.min_app_version,
+        )
 
     def token_pair(self, session: Session) -> TokenPair:
         """Make the tokens of a live session; made again they are as good."""
@@ -173,7 +153,7 @@ class Sessions:
         )
         return TokenPair(
             access_token=access,
-            refresh_token=self._refresh_token(session),
+            refresh_token=refresh_token.written(self._vault, session),
             expires_at=expires.replace(microsecond=0),
             idle_expires_at=idle,
             session_expires_at=session.absolute_end,
@@ -182,22 +162,31 @@ class Sessions:
     async def find(self, session: SessionId) -> Session | None:
         """Read a session, ended or not. Not for a customer's eyes."""
         row = await database.read_one(
-            f"SELECT {_COLUMNS} FROM session WHERE id = $1",  # noqa: S608  -- our own column list
+            f"SELECT {COLUMNS} FROM session WHERE id = $1",  # noqa: S608  -- our own column list
             session,
         )
-        return None if row is None else _read(row)
+        return None if row is None else read_session(row)
+
+    async def read(self, tx: Tx, session: SessionId) -> Session:
+        """Read a session that was found, as it is inside a transaction."""
+        row = await tx.one(
+            f"SELECT {COLUMNS} FROM session WHERE id = $1",  # noqa: S608  -- our own column list
+            session,
+        )
+        assert row is not None  # noqa: S101  -- it was found a moment ago
+        return read_session(row)
 
     async def of_customer(self, actor: Actor) -> list[Session]:
         """List the customer's live sessions, newest first, at most 20."""
         rows = await database.read(
-            f"SELECT {_COLUMNS} FROM session WHERE customer_id = $1 "  # noqa: S608  -- our own column list
+            f"SELECT {COLUMNS} FROM session WHERE customer_id = $1 "  # noqa: S608  -- our own column list
             "AND ended_at IS NULL AND absolute_end > $2 "
             "ORDER BY created_at DESC, id DESC LIMIT $3",
             actor.known_customer,
             self._clock.now(),
             _LISTED,
         )
-        return [_read(row) for row in rows]
+        return [read_session(row) for row in rows]
 
     async def require_live(self, tx: Tx, actor: Actor) -> None:
         """Re-read session and device inside a transaction that moves something.
@@ -250,136 +239,84 @@ class Sessions:
 
     async def logout(self, actor: Actor) -> None:
         """End the session of this device; without one nothing happens again."""
-        device, now = actor.known_device, self._clock.now()
+        device = actor.known_device
 
         async def work(tx: Tx) -> None:
-            for session in await self.end_of_device(tx, device, EndReason.LOGOUT):
-                entry = actor.entry(
-                    "session.ended",
-                    now,
-                    object=str(session),
-                    detail={"reason": EndReason.LOGOUT.value},
-                )
-                audit.append(tx, entry)
+            ended = await self.end_of_device(tx, device, EndReason.LOGOUT)
+            self._note(tx, actor, ended, EndReason.LOGOUT)
+            if self._bell is not None:
+                await self._bell.signed_out(tx, device)
 
         await database.transaction(work, name="auth.logout")
+
+    async def revoke(self, actor: Actor, session: SessionId) -> None:
+        """End a session of the same customer; one that is over already stays so.
+
+        Raises:
+            NotFound: no such session, or another customer's.
+            Unauthenticated: the caller's own session ended meanwhile.
+        """
+
+        async def work(tx: Tx) -> None:
+            await self.require_live(tx, actor)
+            found = await tx.one(
+                "SELECT device_id FROM session WHERE id = $1 AND customer_id = $2",
+                session,
+                actor.known_customer,
+            )
+            if found is None:
+                raise NotFound
+            ended = await self.end(tx, session, EndReason.REVOKED)
+            self._note(tx, actor, ended, EndReason.REVOKED)
+            if ended and self._bell is not None:
+                await self._bell.signed_out(tx, found.get("device_id", DeviceId))
+
+        await database.transaction(work, name="auth.session_revoke")
+
+    async def end(
+        self, tx: Tx, session: SessionId, reason: EndReason
+    ) -> list[SessionId]:
+        """End one session and cancel what it was asked to sign."""
+        return await self._end(tx, "id = $1", session, reason)
 
     async def end_of_device(
         self, tx: Tx, device: DeviceId, reason: EndReason
     ) -> list[SessionId]:
         """End the live session of a device and cancel what it was asked to sign."""
-        now = self._clock.now()
+        return await self._end(tx, "device_id = $1", device, reason)
+
+    async def _end(
+        self, tx: Tx, which: str, name: Scalar, reason: EndReason
+    ) -> list[SessionId]:
         rows = await tx.rows(
-            "UPDATE session SET ended_at = $2, ended_reason = $3 "
-            "WHERE device_id = $1 AND ended_at IS NULL RETURNING id",
-            device,
-            now,
-            reason,
+            f"{_END}{which} RETURNING id, device_id", name, self._clock.now(), reason
         )
-        ended = [row.get("id", SessionId) for row in rows]
-        for session in ended:
+        ended = []
+        for row in rows:
+            session, device = row.get("id", SessionId), row.get("device_id", DeviceId)
             await tx.rows(
                 "UPDATE challenge SET state = 'CANCELLED' WHERE session_id = $1 "
                 "AND state IN ('PENDING', 'APPROVED') RETURNING id",
                 session,
             )
             tx.after_commit(self._hint(session, device, reason))
+            ended.append(session)
         return ended
+
+    def _note(
+        self, tx: Tx, actor: Actor, ended: Iterable[SessionId], reason: EndReason
+    ) -> None:
+        """Audit the ends a customer asked for."""
+        for session in ended:
+            entry = actor.entry(
+                "session.ended",
+                self._clock.now(),
+                object=str(session),
+                detail={"reason": reason.value},
+            )
+            audit.append(tx, entry)
 
     def _hint(
         self, session: SessionId, device: DeviceId, reason: EndReason
     ) -> Callable[[], None]:
         return lambda: self._revocations.ended(session, device, reason)
-
-    async def _require_standing(self, tx: Tx, device: Device, now: datetime) -> None:
-        """Look at device and customer as they are inside this transaction."""
-        row = await tx.one(
-            "SELECT d.state, d.cooling_until, c.status, c.blocked_until FROM device d "
-            "JOIN customer c ON c.id = d.customer_id WHERE d.id = $1",
-            device.id,
-        )
-        assert row is not None  # noqa: S101  -- devices are never deleted
-        cooling_until = row.find("cooling_until", datetime)
-        state = state_at(row.get("state", DeviceState), cooling_until, now)
-        require_usable(state)
-        until = row.find("blocked_until", datetime)
-        require_customer(row.get("status", CustomerStatus), until, now)
-
-    def _refresh_token(self, session: Session) -> str:
-        name, generation = str(session.id), session.generation
-        message = signing.refresh_message(session.seed, name, generation)
-        mac = self._vault.mac("mac/refresh", message, session.key_id)
-        return f"rt1.{name}.{generation}.{signing.b64u(mac)}"
-
-
-def require_usable(state: DeviceState) -> None:
-    """Let COOLING and ACTIVE phones through.
-
-    Raises:
-        DeviceLocked: suspended; the keys stay.
-        DeviceBlocked: removed.
-    """
-    if state is DeviceState.LOCKED:
-        raise DeviceLocked
-    if state is DeviceState.REVOKED:
-        raise DeviceBlocked
-
-
-def require_customer(
-    status: CustomerStatus, blocked_until: datetime | None, now: datetime
-) -> None:
-    """Let customers in good standing through.
-
-    Raises:
-        CredentialLocked: blocked for a while, or until staff or an enrolment ends it.
-    """
-    if blocked_until is not None and blocked_until > now:
-        raise CredentialLocked(blocked_until)
-    if status is not CustomerStatus.ACTIVE:
-        raise CredentialLocked
-
-
-def _parts(version: str | None) -> tuple[int, ...]:
-    """Read `1.12.0` as numbers; what is no number counts as 0."""
-    words = (version or "0").split("-")[0].split(".")
-    return tuple(
-        int(word) if word.isdecimal() else 0 for word in (words + ["0"] * 3)[:3]
-    )
-
-
-async def _insert(tx: Tx, session: Session, agent: str | None) -> None:
-    await tx.rows(
-        "INSERT INTO session (id, customer_id, device_id, jkt, seed, key_id, "
-        "generation, created_at, last_active_at, absolute_end, amr, ip, agent) "
-        "VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10, $11, $12) RETURNING id",
-        session.id,
-        session.customer,
-        session.device,
-        session.jkt,
-        session.seed,
-        session.key_id,
-        session.created_at,
-        session.last_active_at,
-        session.absolute_end,
-        session.factor,
-        session.address,
-        agent,
-    )
-
-
-def _read(row: Row) -> Session:
-    return Session(
-        id=row.get("id", SessionId),
-        customer=row.get("customer_id", CustomerId),
-        device=row.get("device_id", DeviceId),
-        jkt=row.get("jkt", str),
-        seed=row.get("seed", bytes),
-        key_id=row.get("key_id", int),
-        generation=row.get("generation", int),
-        created_at=row.get("created_at", datetime),
-        last_active_at=row.get("last_active_at", datetime),
-        absolute_end=row.get("absolute_end", datetime),
-        ended_at=row.find("ended_at", datetime),
-        factor=row.get("amr", str),
-        address=row.get("ip", str),
-    )

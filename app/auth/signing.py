@@ -123,6 +123,11 @@ def binding_message(nonce: bytes, jkt: str) -> bytes:
     return b"sixpence/bind/v1\0" + nonce + jkt.encode()
 
 
+def attestation_challenge(nonce: bytes) -> bytes:
+    """Give `A`, the challenge an Android key has to be made with (2.2)."""
+    return sha256(b"sixpence/attest/v1\0" + nonce)
+
+
 def challenge_message(purpose: Purpose, nonce: bytes, payload: str) -> bytes:
     """Give `M` of a challenge: what the device key signs (2.3).
 

@@ -100,6 +100,7 @@ class StepUps:
                 gets the existing one.
             RateLimited: three approvals of this session are pending.
             NotAllowed: no factor of this device may approve.
+            CoolingPeriod: none may yet: the one there is was set by a passkey alone.
             Unauthenticated: the session ended.
         """
         found = await self._find(actor, wish.hash)
@@ -114,8 +115,8 @@ class StepUps:
             return Grant(challenge=found.id, intent_hash=wish.hash, actor=actor)
         raise StepUpRequired(found)
 
-    async def consume(self, tx: Tx, grant: Grant) -> None:
-        """Use a grant up in the transaction of the effect.
+    async def consume(self, tx: Tx, grant: Grant) -> FactorKind:
+        """Use a grant up in the transaction of the effect; gives what approved it.
 
         Raises:
             ChallengeExpired: it is too old or was used.
@@ -125,7 +126,7 @@ class StepUps:
         row = await tx.one(
             "UPDATE challenge SET state = 'CONSUMED' WHERE id = $1 "
             "AND state = 'APPROVED' AND session_id = $2 AND intent_hash = $3 "
-            "AND expires_at > $4 RETURNING id",
+            "AND expires_at > $4 RETURNING evidence",
             grant.challenge,
             grant.actor.known_session,
             grant.intent_hash,
@@ -133,6 +134,7 @@ class StepUps:
         )
         if row is None:
             raise ChallengeExpired
+        return FactorKind(row.get("evidence", dict)["factor"])
 
     async def answer(
         self,
@@ -208,6 +210,7 @@ class StepUps:
             life_s=self._settings.approval_s,
             payload=payload,
             intent_hash=wish.hash,
+            full=wish.sensitive,
         )
 
         async def work(tx: Tx) -> Challenge:

@@ -9,7 +9,8 @@ import ipaddress
 from app.auth.actor import Actor, Level, Origin
 from app.errors import RateLimited, TooManyRequests
 from app.integrations.counters import Counters
-from app.settings import Rate, Settings
+from app.settings import Settings
+from app.written import Rate
 
 _V6_PREFIX = 64
 
@@ -76,6 +77,14 @@ class Throttle:
             name = f"login:{block_of(origin.address)}"
             await self._field(name, self._settings.limit_address_login)
 
+    async def refresh(self, jkt: str) -> None:
+        """Count a refresh of a proven key.
+
+        Raises:
+            RateLimited: too many.
+        """
+        await self._field(f"refresh:{jkt}", self._settings.limit_refresh)
+
     async def respond(self, actor: Actor) -> None:
         """Count an answer to a challenge.
 
@@ -84,6 +93,15 @@ class Throttle:
         """
         name = f"respond:{actor.known_device}"
         await self._field(name, self._settings.limit_respond)
+
+    async def push_set(self, actor: Actor) -> None:
+        """Count a new push address.
+
+        Raises:
+            RateLimited: too many of this device today.
+        """
+        name = f"push-set:{actor.known_device}"
+        await self._field(name, self._settings.limit_push_set)
 
     async def enrol_address(self, origin: Origin) -> None:
         """Count an enrolment that an address starts.

@@ -5,7 +5,9 @@ import pytest
 from app.clock import StoppedClock
 from app.settings import Settings
 from app.vault import Vault
-from tests.auth.room import Person, Phone, Room, a_customer, open_room
+from tests.auth.passkey_holder import Holder, a_holder
+from tests.auth.room import Person, Phone, Room, a_customer
+from tests.auth.wiring import open_room
 
 
 @pytest.fixture
@@ -27,3 +29,9 @@ async def phone(room: Room, asha: Person) -> Phone:
     found = Phone(room)
     await found.enrol(asha)
     return found
+
+
+@pytest.fixture
+async def holder(room: Room, asha: Person) -> Holder:
+    """Give Asha's phone with a passkey that counts as its one factor."""
+    return await a_holder(room, asha, count=10)

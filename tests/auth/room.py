@@ -18,32 +18,31 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from app.auth.actor import Actor, Origin, Platform
 from app.auth.applicant import Activation, StartRequest
+from app.auth.binding import BindRequest
 from app.auth.bound import BoundDevices
 from app.auth.caller import Callers
 from app.auth.challenge import Challenge, FactorResponse
 from app.auth.challenges import Challenges
 from app.auth.device import Device
-from app.auth.devices import BindRequest, Devices
-from app.auth.directory import Directory
+from app.auth.devices import Devices
 from app.auth.dpop import Proofs
 from app.auth.enrolment import Enrolments
 from app.auth.jobs import send_due_sms
 from app.auth.keys import SigningRing, read_jwk
-from app.auth.lockout import Lockout
 from app.auth.login import Logins, SignedIn
 from app.auth.mpin import Mpins
-from app.auth.otp import EnrolmentId, Otps
+from app.auth.otp import EnrolmentId
 from app.auth.outbox import Outbox
+from app.auth.passkeys import Passkeys
+from app.auth.refresh import Refreshes
 from app.auth.revocations import Revocations
 from app.auth.sessions import Sessions
 from app.auth.standing import Customers, NewCustomer, Staff
 from app.auth.step_up import StepUps
-from app.auth.throttle import Throttle
 from app.auth.tokens import AccessTokens
 from app.clock import StoppedClock
 from app.ids import CustomerId
 from app.integrations.counters.memory import MemoryCounters
-from app.integrations.identity.embedded import EmbeddedIdentity
 from app.integrations.outcome import Ok, OpRef, Outcome
 from app.settings import Settings
 from app.vault import Vault
@@ -85,10 +84,12 @@ class Room:
     bound: BoundDevices
     revocations: Revocations
     sessions: Sessions
+    refreshes: Refreshes
     callers: Callers
     challenges: Challenges
     step_ups: StepUps
     mpins: Mpins
+    passkeys: Passkeys
     logins: Logins
     enrolments: Enrolments
     devices: Devices
@@ -104,120 +105,6 @@ class Room:
         """Read the newest code that arrived by SMS."""
         found = [re.search(r"\b(\d{6})\b", text) for _, text in self.sms.texts]
         return next(match[1] for match in reversed(found) if match)
-
-
-async def open_room(settings: Settings, clock: StoppedClock, vault: Vault) -> Room:
-    """Wire the room as `bank.py` does."""
-    counters = MemoryCounters(clock)
-    ring, tokens = await _signing(settings, clock, vault)
-    closed: list[tuple[Any, int]] = []
-    bound = BoundDevices(clock)
-    revocations = Revocations(
-        clock=clock,
-        settings=settings,
-        closer=lambda session, code: closed.append((session, code)),
-        forget=bound.forget,
-    )
-    throttle = Throttle(settings=settings, counters=counters)
-    sessions = Sessions(
-        clock=clock,
-        settings=settings,
-        vault=vault,
-        tokens=tokens,
-        revocations=revocations,
-    )
-    lockout = Lockout(
-        sessions=sessions,
-        tries=settings.mpin_tries,
-        device_tries=settings.device_tries,
-    )
-    challenges = Challenges(clock=clock, vault=vault, lockout=lockout)
-    step_ups = StepUps(
-        clock=clock,
-        settings=settings,
-        challenges=challenges,
-        sessions=sessions,
-        throttle=throttle,
-    )
-    proofs = Proofs(clock=clock, settings=settings, vault=vault, counters=counters)
-    callers = Callers(
-        proofs=proofs,
-        tokens=tokens,
-        bound=bound,
-        revocations=revocations,
-        throttle=throttle,
-    )
-    logins = Logins(
-        clock=clock,
-        settings=settings,
-        vault=vault,
-        bound=bound,
-        challenges=challenges,
-        sessions=sessions,
-        throttle=throttle,
-    )
-    return Room(
-        settings=settings,
-        clock=clock,
-        vault=vault,
-        sms=KeptSms(),
-        closed=closed,
-        counters=counters,
-        tokens=tokens,
-        proofs=proofs,
-        bound=bound,
-        revocations=revocations,
-        sessions=sessions,
-        callers=callers,
-        challenges=challenges,
-        step_ups=step_ups,
-        mpins=Mpins(clock=clock, vault=vault, step_ups=step_ups),
-        logins=logins,
-        ring=ring,
-        **_front_desk(settings, clock, vault, throttle),
-    )
-
-
-async def _signing(
-    settings: Settings, clock: StoppedClock, vault: Vault
-) -> tuple[SigningRing, AccessTokens]:
-    ring = SigningRing(clock, vault)
-    await ring.open()
-    return ring, AccessTokens(clock=clock, settings=settings, ring=ring)
-
-
-def _front_desk(
-    settings: Settings, clock: StoppedClock, vault: Vault, throttle: Throttle
-) -> dict[str, Any]:
-    """Wire what brings people in."""
-    directory = Directory(vault)
-    otps = Otps(clock=clock, settings=settings, vault=vault)
-    outbox = Outbox(clock=clock, vault=vault)
-    identity = EmbeddedIdentity(settings=settings, vault=vault)
-    return {
-        "outbox": outbox,
-        "enrolments": Enrolments(
-            clock=clock,
-            settings=settings,
-            vault=vault,
-            directory=directory,
-            otps=otps,
-            outbox=outbox,
-            identity=identity,
-            throttle=throttle,
-        ),
-        "devices": Devices(
-            clock=clock,
-            settings=settings,
-            directory=directory,
-            otps=otps,
-            outbox=outbox,
-            identity=identity,
-        ),
-        "customers": Customers(
-            clock=clock, vault=vault, directory=directory, identity=identity
-        ),
-    }
 
 
 @dataclass
@@ -255,6 +142,7 @@ class Phone:
     device: Device | None = None
     token: str | None = None
     address: str = "203.0.113.7"
+    platform: Platform = Platform.ANDROID
 
     @property
     def jwk(self) -> dict[str, str]:
@@ -324,7 +212,7 @@ class Phone:
             anonymous,
             StartRequest(
                 phone=person.phone,
-                platform=Platform.ANDROID,
+                platform=self.platform,
                 app_version="1.0.0",
                 model="Pixel 9",
             ),
@@ -341,7 +229,7 @@ class Phone:
             "name": "Asha's phone",
             "jwk": read_jwk(self.jwk),
             "signature": self.sign(message),
-            "attests": False,
+            "attestation": None,
         }
         return BindRequest(**(parts | changed))
 

@@ -6,7 +6,6 @@ from app import database
 from app.auth.actor import DeviceState
 from app.auth.devices import settle_states
 from app.auth.errors import (
-    AttestationRejected,
     ChallengeFailed,
     EnrolmentExpired,
     TooManyDevices,
@@ -16,15 +15,7 @@ from app.errors import (
     NotAllowed,
     ValidationFailed,
 )
-from tests.auth.room import (
-    KDF,
-    STAFF,
-    Person,
-    Phone,
-    Room,
-    b64u,
-    open_room,
-)
+from tests.auth.room import KDF, STAFF, Person, Phone, Room, b64u
 from tests.auth.test_enrolment import ANYBODY, bound, tries_of
 
 
@@ -57,24 +48,6 @@ async def test_a_key_is_bound_once_and_only_with_its_own_signature(
     with pytest.raises(ChallengeFailed):
         await phone.bind(await phone.prove(asha))
     assert await bound() == 1
-
-
-async def test_an_attestation_that_nobody_verified_is_refused(
-    room: Room, asha: Person
-) -> None:
-    phone = Phone(room)
-    nonce = await phone.prove(asha)
-
-    with pytest.raises(AttestationRejected):
-        await room.devices.bind(
-            await phone.as_device(), phone.bind_request(nonce, attests=True)
-        )
-    strict = room.settings.model_copy(update={"attestation": "require"})
-    phone.room = await open_room(strict, room.clock, room.vault)
-    with pytest.raises(AttestationRejected):
-        await phone.bind(nonce)
-
-    assert await bound() == 0
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 65])

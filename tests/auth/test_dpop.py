@@ -17,7 +17,8 @@ from app.errors import (
     Unauthenticated,
     UseDpopNonce,
 )
-from tests.auth.room import BODY, Phone, Room, b64u, open_room, origin
+from tests.auth.room import BODY, Phone, Room, b64u, origin
+from tests.auth.wiring import open_room
 
 # RFC 9449 section 4.1, figure 1 and 2: the example proof of a token request.
 RFC_PROOF = (

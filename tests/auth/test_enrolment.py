@@ -17,16 +17,8 @@ from app.errors import (
     RateLimited,
     ValidationFailed,
 )
-from tests.auth.room import (
-    PHONE,
-    STAFF,
-    Person,
-    Phone,
-    Room,
-    a_customer,
-    open_room,
-    origin,
-)
+from tests.auth.room import PHONE, STAFF, Person, Phone, Room, a_customer, origin
+from tests.auth.wiring import open_room
 
 ANYBODY = Actor(origin=origin())
 

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from app import database
-from app.auth.actor import Level
+from app.auth.actor import FactorKind, Level
 from app.auth.errors import (
     ChallengeExpired,
     CredentialLocked,
@@ -18,7 +18,8 @@ from app.auth.errors import (
 from app.auth.revocations import EndReason
 from app.errors import DpopRequired, RateLimited, Unauthenticated
 from app.ids import ChallengeId
-from tests.auth.room import STAFF, Person, Phone, Room, b64u, open_room, origin
+from tests.auth.room import STAFF, Person, Phone, Room, b64u, origin
+from tests.auth.wiring import open_room
 
 
 async def count(sql: str, *args: object) -> int:
@@ -275,7 +276,8 @@ async def test_an_unknown_key_gets_a_decoy_and_writes_no_row(
     assert decoy.id.value.version == real.id.value.version == 7
     assert len(decoy.payload) == len(real.payload)
     assert len(decoy.nonce) == len(real.nonce) == 32
-    assert decoy.allowed == real.allowed
+    assert decoy.allowed[: len(real.allowed)] == real.allowed
+    assert (decoy.webauthn is None) == (FactorKind.WEBAUTHN not in decoy.allowed)
     assert decoy.attempts_left == real.attempts_left == 3
     assert decoy.expires_at == real.expires_at
     assert decoy.id.value.int >> 80 == real.id.value.int >> 80

@@ -8,11 +8,12 @@ import pytest
 from app import database
 from app.auth.actor import Level
 from app.auth.errors import AppUpdateRequired, CredentialLocked, DeviceLocked
+from app.auth.gate import parts_of
 from app.auth.revocations import EndReason, Revocations
-from app.auth.sessions import _parts
 from app.errors import Unauthenticated
-from tests.auth.room import STAFF, Person, Phone, Room, open_room
+from tests.auth.room import STAFF, Person, Phone, Room
 from tests.auth.test_login import count, failed_of, sessions_made
+from tests.auth.wiring import open_room
 
 
 async def change(sql: str, *args: object) -> None:
@@ -234,11 +235,11 @@ async def test_an_old_app_does_not_sign_in(room: Room, phone: Phone) -> None:
 
 
 def test_versions_are_compared_as_numbers() -> None:
-    assert _parts("1.12.0") > _parts("1.9.9")
-    assert _parts("2") == (2, 0, 0)
-    assert _parts("1.2.3-beta") == (1, 2, 3)
-    assert _parts("x.1") == (0, 1, 0)
-    assert _parts(None) == (0, 0, 0)
+    assert parts_of("1.12.0") > parts_of("1.9.9")
+    assert parts_of("2") == (2, 0, 0)
+    assert parts_of("1.2.3-beta") == (1, 2, 3)
+    assert parts_of("x.1") == (0, 1, 0)
+    assert parts_of(None) == (0, 0, 0)
 
 
 async def test_the_customer_sees_her_phones_and_sessions(

@@ -65,6 +65,17 @@ def test_the_binding_message_has_its_known_digest() -> None:
     )
 
 
+def test_the_attestation_challenge_covers_the_binding_nonce_alone() -> None:
+    label = b"sixpence/attest/v1\x00"
+
+    made = signing.attestation_challenge(NONCE)
+
+    assert made == hashlib.sha256(label + NONCE).digest()
+    assert made.hex() == (
+        "0293b1e12aa0573cab5e16c1901067887347d3fe50a0f7b637a79670ffa40bd4"
+    )
+
+
 @pytest.mark.parametrize(
     ("purpose", "payload", "known"),
     [

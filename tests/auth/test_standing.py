@@ -21,8 +21,9 @@ from app.integrations.outcome import (
     Unknown,
 )
 from app.settings import Environment, Misconfigured
-from tests.auth.room import PHONE, STAFF, Person, Phone, Room, a_customer, open_room
+from tests.auth.room import PHONE, STAFF, Person, Phone, Room, a_customer
 from tests.auth.test_login import count
+from tests.auth.wiring import open_room
 
 HEADER = "number,name,phone,locale\n"
 
@@ -282,7 +283,7 @@ async def test_the_sweep_deletes_what_is_spent(room: Room, phone: Phone) -> None
 
 
 async def test_buckets_refill_and_keys_are_forgotten(room: Room) -> None:
-    counters = await memory.connect(room.clock)
+    counters = await memory.connect(room.settings, room.clock)
 
     assert await counters.take("b", 2, 2, 10) == 0
     assert await counters.take("b", 1, 2, 10) == 5

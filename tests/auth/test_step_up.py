@@ -17,8 +17,9 @@ from app.auth.errors import (
 )
 from app.auth.step_up import Grant, StepUpWish
 from app.errors import NotAllowed, RateLimited, Unauthenticated
-from tests.auth.room import KDF, Phone, Room, b64u, open_room
+from tests.auth.room import KDF, Phone, Room, b64u
 from tests.auth.test_login import failed_of
+from tests.auth.wiring import open_room
 
 WISH = StepUpWish(
     operation="beneficiaryCreate",
