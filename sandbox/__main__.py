@@ -16,6 +16,7 @@ import uvicorn
 from typing_extensions import override
 
 from sandbox.app import create_app
+from sandbox.fcm_account import TOKEN_S, Tokens, write_account
 from sandbox.line import HOST, Line, listen
 
 PORT: Final = 8001
@@ -72,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
 async def _serve(port: socket.socket, asked: argparse.Namespace) -> None:
     line = Line()
     config = uvicorn.Config(
-        create_app(line, asked.clock_file),
+        create_app(line, asked.clock_file, _tokens(port, asked)),
         http="httptools",
         ws="none",
         log_config=None,
@@ -86,6 +87,12 @@ async def _serve(port: socket.socket, asked: argparse.Namespace) -> None:
     sys.stdout.write(f"The world is open on http://{HOST}:{port.getsockname()[1]}/\n")
     sys.stdout.flush()
     await server.serve(sockets=[port])
+
+
+def _tokens(port: socket.socket, asked: argparse.Namespace) -> Tokens:
+    if asked.fcm_account is not None:
+        write_account(asked.fcm_account, f"http://{HOST}:{port.getsockname()[1]}")
+    return Tokens(asked.fcm_account, asked.fcm_token_s)
 
 
 def _watch_parent(server: World) -> None:
@@ -111,6 +118,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--clock-file", type=Path, help="offset file that the server's clock reads"
+    )
+    parser.add_argument(
+        "--fcm-account",
+        type=Path,
+        help="service account file to write; its key is made once and then kept",
+    )
+    parser.add_argument(
+        "--fcm-token-s", type=int, default=TOKEN_S, help="life of a bearer token"
     )
     parser.add_argument(
         "--exit-with-parent",

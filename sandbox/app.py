@@ -11,8 +11,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from sandbox import fcm, fcm_account
 from sandbox.clock import WorldClock
 from sandbox.faults import FaultPlan
+from sandbox.fcm_account import Tokens
 from sandbox.inbox import Inboxes
 from sandbox.intake import Endpoint, Refused, json_object, refused
 from sandbox.line import Line
@@ -28,18 +30,21 @@ class _Path(NamedTuple):
     says: str
 
 
-def create_app(line: Line, clock_file: Path | None = None) -> Starlette:
+def create_app(
+    line: Line, clock_file: Path | None = None, tokens: Tokens | None = None
+) -> Starlette:
     """Build the outside world with nothing in it yet.
 
     Args:
         line: breaks connections; it is told its server afterwards.
         clock_file: offset file of the bank's clock, None where time cannot be moved.
+        tokens: who may send by FCM; None lets nobody.
     """
     clock = WorldClock(clock_file)
     inboxes = Inboxes(clock)
     plan = FaultPlan(line)
     line.at_close(inboxes.wake)
-    partners = _partners(plan, inboxes)
+    partners = _partners(plan, inboxes, tokens or Tokens(None))
     control = _control(plan, inboxes, clock)
     page = _page([*partners, *control])
 
@@ -58,7 +63,9 @@ def create_app(line: Line, clock_file: Path | None = None) -> Starlette:
     )
 
 
-def _partners(plan: FaultPlan, inboxes: Inboxes) -> list[_Path]:
+def _partners(plan: FaultPlan, inboxes: Inboxes, tokens: Tokens) -> list[_Path]:
+    sign_in = plan.around(fcm_account.ROUTE, tokens.exchange, _nobody)
+    push = plan.around(fcm.ROUTE, fcm.Fcm(inboxes, tokens).accept, fcm.fcm_address)
     send_sms = plan.around("/sms/messages", SmsGateway(inboxes).accept, _sms_number)
     return [
         _Path(
@@ -66,6 +73,19 @@ def _partners(plan: FaultPlan, inboxes: Inboxes) -> list[_Path]:
             "/sms/messages",
             send_sms,
             'SMS gateway: {"id": uuid, "to": "+91…", "text": …}, once per id',
+        ),
+        _Path(
+            "POST",
+            fcm_account.ROUTE,
+            sign_in,
+            "Google's token endpoint: a signed assertion against a bearer token",
+        ),
+        _Path(
+            "POST",
+            fcm.ROUTE,
+            push,
+            "Firebase Cloud Messaging v1: a message to one app; addresses that begin "
+            "with dead- bad- mismatch- quota- down- thirdparty- slow- fail like that",
         ),
     ]
 
@@ -95,6 +115,11 @@ def _control(plan: FaultPlan, inboxes: Inboxes, clock: WorldClock) -> list[_Path
 
 async def _alive(_request: Request) -> Response:
     return PlainTextResponse("ok\n")
+
+
+async def _nobody(_request: Request) -> str | None:
+    """Give no address: a sign-in is for nobody's phone."""
+    return None
 
 
 async def _sms_number(request: Request) -> str | None:

@@ -42,7 +42,7 @@ async def json_object(request: Request) -> dict[str, object]:
         Refused: 413 for a longer body, 400 for anything but an object.
     """
     try:
-        found = json.loads(await _body(request))
+        found = json.loads(await raw_body(request))
     except (ValueError, RecursionError):
         raise Refused(400, "NOT_JSON", "The body must be JSON.") from None
     if not isinstance(found, dict):
@@ -79,8 +79,12 @@ def whole(value: object, name: str, low: int, high: int) -> int:
     )
 
 
-async def _body(request: Request) -> bytes:
-    """Give the body, cut one byte after the longest allowed; a stream is read once."""
+async def raw_body(request: Request) -> bytes:
+    """Give the body; the stream is read once, however often this is asked.
+
+    Raises:
+        Refused: 413 for more than 64 KiB.
+    """
     kept = getattr(request.state, "body", None)
     body = kept if isinstance(kept, bytes) else b""
     if kept is None:

@@ -51,6 +51,9 @@ async def a_partner_that(
     async with server:
         partner.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         yield partner
+        server.close()
+        for _ in range(3):  # a line that was just taken must begin before it can end
+            await asyncio.sleep(0)
         for task in talks:
             task.cancel()
         await asyncio.gather(*talks, return_exceptions=True)

@@ -2,6 +2,8 @@ import httpx
 
 PATHS = [
     "/sms/messages",
+    "/fcm/token",
+    "/fcm/v1/projects/{project}/messages:send",
     "/phones/{address}/inbox",
     "/_faults",
     "/_clock",
