@@ -248,6 +248,31 @@ CREATE TRIGGER session_end_is_final BEFORE UPDATE ON session
 FOR EACH ROW WHEN (OLD.ended_at IS NOT NULL AND NEW.ended_at IS DISTINCT FROM OLD.ended_at)
 EXECUTE FUNCTION sixpence_refuse('session_end_is_final')
 --
+-- == passkeys ==
+CREATE UNIQUE INDEX IF NOT EXISTS passkey_credential ON passkey (credential_id)
+--
+CREATE INDEX IF NOT EXISTS passkey_customer ON passkey (customer_id)
+--
+CREATE INDEX IF NOT EXISTS passkey_device ON passkey (device_id)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS passkey_registration_pending
+ON passkey_registration (device_id) WHERE state = 'PENDING'
+--
+CREATE INDEX IF NOT EXISTS passkey_registration_expiry ON passkey_registration (expires_at)
+--
+DROP TRIGGER IF EXISTS passkey_key_fixed ON passkey
+--
+CREATE TRIGGER passkey_key_fixed BEFORE UPDATE ON passkey
+FOR EACH ROW WHEN (NEW.credential_id <> OLD.credential_id OR NEW.cose_key <> OLD.cose_key
+  OR NEW.customer_id <> OLD.customer_id OR NEW.be <> OLD.be)
+EXECUTE FUNCTION sixpence_refuse('passkey_key_fixed')
+--
+DROP TRIGGER IF EXISTS passkey_registration_once ON passkey_registration
+--
+CREATE TRIGGER passkey_registration_once BEFORE UPDATE ON passkey_registration
+FOR EACH ROW WHEN (OLD.state = 'FAILED' OR (OLD.state = 'CONSUMED' AND NEW.state = 'PENDING'))
+EXECUTE FUNCTION sixpence_refuse('passkey_registration_once')
+--
 -- == payments ==
 CREATE INDEX IF NOT EXISTS payment_by_customer ON payment (customer_id, created_at DESC, id DESC)
 --
@@ -322,4 +347,47 @@ DROP TRIGGER IF EXISTS payment_step_append_only_truncate ON payment_step
 CREATE TRIGGER payment_step_append_only_truncate BEFORE TRUNCATE ON payment_step
 FOR EACH STATEMENT
 EXECUTE FUNCTION sixpence_refuse('payment_step_append_only')
+--
+-- == notifications ==
+CREATE UNIQUE INDEX IF NOT EXISTS inbox_item_once ON inbox_item (customer_id, seq)
+--
+CREATE INDEX IF NOT EXISTS inbox_item_newest
+ON inbox_item (customer_id, created_at DESC, id DESC)
+--
+CREATE INDEX IF NOT EXISTS inbox_item_unread ON inbox_item (customer_id)
+WHERE read_at IS NULL
+--
+CREATE UNIQUE INDEX IF NOT EXISTS push_address_device_once ON push_address (device_id)
+WHERE state <> 'DEAD'
+--
+CREATE UNIQUE INDEX IF NOT EXISTS push_address_value_once ON push_address (value_hash)
+WHERE state <> 'DEAD'
+--
+CREATE INDEX IF NOT EXISTS push_address_customer ON push_address (customer_id)
+WHERE state <> 'DEAD'
+--
+CREATE UNIQUE INDEX IF NOT EXISTS push_dispatch_once
+ON push_dispatch (notification_id, device_id)
+--
+CREATE INDEX IF NOT EXISTS push_dispatch_due ON push_dispatch (due_at)
+WHERE state = 'QUEUED'
+--
+CREATE INDEX IF NOT EXISTS push_dispatch_shown ON push_dispatch (device_id, seq)
+WHERE state = 'SENT'
+--
+DROP TRIGGER IF EXISTS push_dispatch_forward ON push_dispatch
+--
+CREATE TRIGGER push_dispatch_forward BEFORE UPDATE ON push_dispatch
+FOR EACH ROW WHEN (OLD.state IN ('FAILED', 'SUPPRESSED') AND NEW.state <> OLD.state
+  OR OLD.state <> 'QUEUED' AND NEW.state IN ('QUEUED', 'FAILED', 'SUPPRESSED')
+    AND NEW.state <> OLD.state
+  OR OLD.state IN ('DELIVERED', 'OPENED') AND NEW.state = 'SENT'
+  OR OLD.state = 'OPENED' AND NEW.state = 'DELIVERED')
+EXECUTE FUNCTION sixpence_refuse('push_dispatch_forward')
+--
+DROP TRIGGER IF EXISTS push_address_dead_is_final ON push_address
+--
+CREATE TRIGGER push_address_dead_is_final BEFORE UPDATE ON push_address
+FOR EACH ROW WHEN (OLD.state = 'DEAD' AND NEW.state <> 'DEAD')
+EXECUTE FUNCTION sixpence_refuse('push_address_dead_is_final')
 --

@@ -209,6 +209,31 @@ CREATE TRIGGER session_end_is_final BEFORE UPDATE ON session
 WHEN OLD.ended_at IS NOT NULL AND NEW.ended_at IS NOT OLD.ended_at
 BEGIN SELECT RAISE(ABORT, 'session_end_is_final'); END
 --
+-- == passkeys ==
+CREATE UNIQUE INDEX IF NOT EXISTS passkey_credential ON passkey (credential_id)
+--
+CREATE INDEX IF NOT EXISTS passkey_customer ON passkey (customer_id)
+--
+CREATE INDEX IF NOT EXISTS passkey_device ON passkey (device_id)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS passkey_registration_pending
+ON passkey_registration (device_id) WHERE state = 'PENDING'
+--
+CREATE INDEX IF NOT EXISTS passkey_registration_expiry ON passkey_registration (expires_at)
+--
+DROP TRIGGER IF EXISTS passkey_key_fixed
+--
+CREATE TRIGGER passkey_key_fixed BEFORE UPDATE ON passkey
+WHEN NEW.credential_id <> OLD.credential_id OR NEW.cose_key <> OLD.cose_key
+  OR NEW.customer_id <> OLD.customer_id OR NEW.be <> OLD.be
+BEGIN SELECT RAISE(ABORT, 'passkey_key_fixed'); END
+--
+DROP TRIGGER IF EXISTS passkey_registration_once
+--
+CREATE TRIGGER passkey_registration_once BEFORE UPDATE ON passkey_registration
+WHEN OLD.state = 'FAILED' OR (OLD.state = 'CONSUMED' AND NEW.state = 'PENDING')
+BEGIN SELECT RAISE(ABORT, 'passkey_registration_once'); END
+--
 -- == payments ==
 CREATE INDEX IF NOT EXISTS payment_by_customer ON payment (customer_id, created_at DESC, id DESC)
 --
@@ -274,4 +299,47 @@ DROP TRIGGER IF EXISTS payment_step_append_only_delete
 --
 CREATE TRIGGER payment_step_append_only_delete BEFORE DELETE ON payment_step
 BEGIN SELECT RAISE(ABORT, 'payment_step_append_only'); END
+--
+-- == notifications ==
+CREATE UNIQUE INDEX IF NOT EXISTS inbox_item_once ON inbox_item (customer_id, seq)
+--
+CREATE INDEX IF NOT EXISTS inbox_item_newest
+ON inbox_item (customer_id, created_at DESC, id DESC)
+--
+CREATE INDEX IF NOT EXISTS inbox_item_unread ON inbox_item (customer_id)
+WHERE read_at IS NULL
+--
+CREATE UNIQUE INDEX IF NOT EXISTS push_address_device_once ON push_address (device_id)
+WHERE state <> 'DEAD'
+--
+CREATE UNIQUE INDEX IF NOT EXISTS push_address_value_once ON push_address (value_hash)
+WHERE state <> 'DEAD'
+--
+CREATE INDEX IF NOT EXISTS push_address_customer ON push_address (customer_id)
+WHERE state <> 'DEAD'
+--
+CREATE UNIQUE INDEX IF NOT EXISTS push_dispatch_once
+ON push_dispatch (notification_id, device_id)
+--
+CREATE INDEX IF NOT EXISTS push_dispatch_due ON push_dispatch (due_at)
+WHERE state = 'QUEUED'
+--
+CREATE INDEX IF NOT EXISTS push_dispatch_shown ON push_dispatch (device_id, seq)
+WHERE state = 'SENT'
+--
+DROP TRIGGER IF EXISTS push_dispatch_forward
+--
+CREATE TRIGGER push_dispatch_forward BEFORE UPDATE ON push_dispatch
+WHEN OLD.state IN ('FAILED', 'SUPPRESSED') AND NEW.state <> OLD.state
+  OR OLD.state <> 'QUEUED' AND NEW.state IN ('QUEUED', 'FAILED', 'SUPPRESSED')
+    AND NEW.state <> OLD.state
+  OR OLD.state IN ('DELIVERED', 'OPENED') AND NEW.state = 'SENT'
+  OR OLD.state = 'OPENED' AND NEW.state = 'DELIVERED'
+BEGIN SELECT RAISE(ABORT, 'push_dispatch_forward'); END
+--
+DROP TRIGGER IF EXISTS push_address_dead_is_final
+--
+CREATE TRIGGER push_address_dead_is_final BEFORE UPDATE ON push_address
+WHEN OLD.state = 'DEAD' AND NEW.state <> 'DEAD'
+BEGIN SELECT RAISE(ABORT, 'push_address_dead_is_final'); END
 --

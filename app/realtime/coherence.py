@@ -2,9 +2,19 @@
 
 from app.database import Proof
 
+# Work for an event that never was.
+_STRAYS = (
+    "SELECT w.id FROM event_work w LEFT JOIN stream_head h "
+    "ON h.customer_id = w.customer_id AND h.seq >= w.seq WHERE h.seq IS NULL"
+)
+# Or due before the watermark, which is at least a minute old, and nobody holds it.
+_FORGOTTEN = (
+    f"{_STRAYS} OR (w.due_at < $1 AND (w.lease_until IS NULL OR w.lease_until < $1))"
+)
+
 
 def proofs() -> list[Proof]:
-    """Give C8: every stream is numbered without a gap and ends at its head.
+    """Give C8: numbers without a gap up to the head, and no work left lying.
 
     Retention deletes the oldest days first, so the numbers that are left are the last
     ones: their count equals the distance between the first of them and the head.
@@ -30,5 +40,6 @@ def proofs() -> list[Proof]:
             name="realtime.numbers",
             since=full.format(since=changed),
             full=full.format(since=""),
-        )
+        ),
+        Proof(name="realtime.work", since=_FORGOTTEN, full=_STRAYS),
     ]

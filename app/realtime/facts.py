@@ -5,15 +5,10 @@ fields only grow. Ids are in their outside form, amounts are whole minor units. 
 and full account numbers never enter a fact.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from functools import cache
-from types import NoneType
-from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
-import orjson
 from typing_extensions import override
 
 from app.ids import CustomerId
@@ -29,6 +24,10 @@ class Category(StrEnum):
     SERVICE = "SERVICE"
     MESSAGE = "MESSAGE"
     LOGIN_APPROVAL = "LOGIN_APPROVAL"
+
+
+NOTIFICATIONS = "notifications"  # the consumer that tells the phones
+_TOLD = (NOTIFICATIONS,)
 
 
 # ------------------------------------------------------------------ snapshots
@@ -184,7 +183,10 @@ class Fact:
     occurred_at: datetime
     dedupe_key: str | None = None
 
-    consumers: ClassVar[tuple[str, ...]] = ()
+    @property
+    def consumers(self) -> tuple[str, ...]:
+        """Who is owed a row of work for it, in the same transaction."""
+        return ()
 
     @property
     def category(self) -> Category | None:
@@ -216,6 +218,12 @@ class TransactionPosted(Fact):
     """A new row on one account."""
 
     transaction: TransactionShot
+
+    @property
+    @override
+    def consumers(self) -> tuple[str, ...]:
+        """Each movement is told, once: when it is posted."""
+        return _TOLD
 
     @property
     @override
@@ -253,6 +261,12 @@ class PaymentChanged(Fact):
 
     @property
     @override
+    def consumers(self) -> tuple[str, ...]:
+        """Only the end without a movement is told; the others post a transaction."""
+        return _TOLD if self.payment.status in {"DECLINED", "FAILED"} else ()
+
+    @property
+    @override
     def category(self) -> Category:
         """Money out."""
         return Category.MONEY_OUT
@@ -286,6 +300,12 @@ class DeviceChanged(Fact):
 
     @property
     @override
+    def consumers(self) -> tuple[str, ...]:
+        """Only the end of a binding is told; other changes have a SecurityEvent."""
+        return _TOLD if self.device.state == "REVOKED" else ()
+
+    @property
+    @override
     def category(self) -> Category:
         """Security."""
         return Category.SECURITY
@@ -304,6 +324,12 @@ class SecurityEvent(Fact):
     entry: AuditShot
     title: str
     action_url: str | None = None
+
+    @property
+    @override
+    def consumers(self) -> tuple[str, ...]:
+        """Always told."""
+        return _TOLD
 
     @property
     @override
@@ -330,54 +356,3 @@ FACTS: dict[str, type[Fact]] = {
         SecurityEvent,
     )
 }
-_ENVELOPE = frozenset(("customer", "occurred_at", "dedupe_key"))
-
-
-def encode(fact: Fact) -> str:
-    """Write a fact's own fields as JSON text; the envelope is in columns."""
-    own = {
-        part.name: getattr(fact, part.name)
-        for part in fields(fact)
-        if part.name not in _ENVELOPE
-    }
-    return orjson.dumps(own, option=orjson.OPT_UTC_Z).decode()
-
-
-def decode(kind: str, text: str, customer: CustomerId, occurred_at: datetime) -> Fact:
-    """Read a fact back. Fields it did not have yet take their defaults.
-
-    Raises:
-        KeyError: an unknown kind; an older process never reads a newer log.
-    """
-    found: Fact = _built(
-        FACTS[kind],
-        orjson.loads(text) | {"customer": customer, "occurred_at": occurred_at},
-    )
-    return found
-
-
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    hints = get_type_hints(kind)
-    return {part.name: hints[part.name] for part in fields(kind)}
-
-
-def _built(kind: type, raw: Mapping[str, Any]) -> Any:  # noqa: ANN401  -- any dataclass
-    known = _hints(kind)
-    return kind(
-        **{name: _value(known[name], raw[name]) for name in known if name in raw}
-    )
-
-
-def _value(hint: Any, raw: Any) -> Any:  # noqa: ANN401  -- a typed walk over plain JSON
-    if get_origin(hint) in {Union, type(int | None)}:
-        if raw is None:
-            return None
-        hint = next(part for part in get_args(hint) if part is not NoneType)
-    if is_dataclass(hint) and isinstance(hint, type) and isinstance(raw, dict):
-        return _built(hint, raw)
-    if hint is datetime and isinstance(raw, str):
-        return datetime.fromisoformat(raw)
-    if hint is date and isinstance(raw, str):
-        return date.fromisoformat(raw)
-    return raw

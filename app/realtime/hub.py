@@ -17,13 +17,14 @@ from zlib import crc32
 from app import telemetry
 from app.clock import Clock
 from app.errors import Outage
-from app.ids import CustomerId
+from app.ids import CustomerId, DeviceId
 from app.realtime import log
 from app.realtime.announce import Announcement, Hint, Revoke
 from app.realtime.bus import PARTITIONS, Bus, Reconnected
 from app.realtime.cursor import EventCursor, Verdict, judge
 from app.realtime.facts import Category
 from app.realtime.logged import LoggedEvent
+from app.realtime.receipts import Presence
 from app.realtime.stream import (
     CaughtUp,
     Checkpoint,
@@ -69,6 +70,7 @@ class Hub:
     ) -> None:
         self._settings = settings
         self._clock = clock
+        self.presence = Presence(clock=clock)
         self._bus = bus
         self._on_revoke = on_revoke
         self._on_gap = on_gap
@@ -92,6 +94,7 @@ class Hub:
             group.create_task(self._listen(), name="hub.listen")
             group.create_task(self._read_on(), name="hub.read")
             group.create_task(self._poll(), name="hub.poll")
+            group.create_task(self.presence.run(), name="hub.presence")
 
     # -------------------------------------------------------------- subscribing
 
@@ -100,18 +103,20 @@ class Hub:
         customer: CustomerId,
         after: EventCursor | None = None,
         categories: frozenset[Category] | None = None,
+        device: DeviceId | None = None,
     ) -> AsyncGenerator[StreamItem, None]:
         """Yield everything that happens to a customer, in order, without gaps.
 
         First StreamReady or StreamReset; then, with `after`, the missed events and
         CaughtUp; then each event as it is committed. With `categories` others are
         skipped, and CaughtUp comes as a checkpoint so that a stored cursor stays young.
+        A `device` counts as live until the stream is closed: its pushes wait a little.
 
         Raises:
             TooSlow: the consumer fell more than 1,000 events behind.
             Outage: the database is lost.
         """
-        async with self.join(customer) as reader:
+        async with self.join(customer, device) as reader:
             opening = await self.begin(reader, after)
             yield opening
             goal = goal_of(opening, after)
@@ -136,7 +141,9 @@ class Hub:
                     await reader.wait(checkpoint.wait_s())
 
     @asynccontextmanager
-    async def join(self, customer: CustomerId) -> AsyncIterator[Reader]:
+    async def join(
+        self, customer: CustomerId, device: DeviceId | None = None
+    ) -> AsyncIterator[Reader]:
         """Register a reader; from here on no committed event escapes it."""
         watch = self._watches.get(customer)
         if watch is None:
@@ -148,7 +155,8 @@ class Hub:
             part = _partition(customer)
             if self._partitions[part] == 1 and len(watch.readers) == 1:
                 await self._interest(add=frozenset({part}))
-            yield reader
+            with self.presence.of(device, customer):
+                yield reader
         finally:
             watch.readers.discard(reader)
             if not watch.readers:

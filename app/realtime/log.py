@@ -15,7 +15,7 @@ from app import database
 from app.clock import Clock
 from app.database import Tx
 from app.ids import CustomerId, uuid7
-from app.realtime import facts
+from app.realtime import coding
 from app.realtime.announce import Announcement, Hint
 from app.realtime.cursor import EventCursor
 from app.realtime.facts import Fact
@@ -62,7 +62,7 @@ def append(tx: Tx, fact: Fact) -> None:
     Raises:
         ValueError: the payload passes 8 KiB, which is our mistake.
     """
-    if len(facts.encode(fact)) > _PAYLOAD_MAX:
+    if len(coding.encode(fact)) > _PAYLOAD_MAX:
         raise ValueError(f"{type(fact).__name__} is too large for the log")
     tx.gather(_STEP, fact, _write, rank=_RANK)
 
@@ -140,7 +140,7 @@ async def _insert(tx: Tx, events: Sequence[LoggedEvent]) -> None:
         fact = event.fact
         values += [event.customer, event.seq, event.day, type(fact).__name__]
         values += [fact.category, fact.subject, fact.occurred_at]
-        values += [facts.encode(fact), fact.dedupe_key]
+        values += [coding.encode(fact), fact.dedupe_key]
     await tx.rows(
         f"INSERT INTO customer_event ({_COLUMNS}) VALUES "  # noqa: S608  -- placeholders only
         + database.placeholders(len(events), 9),
@@ -149,7 +149,7 @@ async def _insert(tx: Tx, events: Sequence[LoggedEvent]) -> None:
 
 
 async def _owe(tx: Tx, events: Sequence[LoggedEvent]) -> None:
-    """Write one work row per consumer that a fact's class names."""
+    """Write one work row per consumer that a fact names."""
     values: list[Scalar] = []
     rows = 0
     for event in events:
@@ -183,6 +183,19 @@ async def heads(customers: Iterable[CustomerId]) -> dict[CustomerId, EventCursor
         *wanted,
     )
     return {row.get("customer_id", CustomerId): _cursor(row) for row in rows}
+
+
+async def epochs(tx: Tx, customers: Iterable[CustomerId]) -> dict[CustomerId, str]:
+    """Name the epochs of streams that exist, inside a transaction."""
+    wanted = sorted(customers)
+    if not wanted:
+        return {}
+    rows = await tx.rows(
+        "SELECT customer_id, epoch FROM stream_head "  # noqa: S608  -- placeholders only
+        f"WHERE customer_id IN {database.placeholders(1, len(wanted))}",
+        *wanted,
+    )
+    return {row.get("customer_id", CustomerId): row.get("epoch", str) for row in rows}
 
 
 async def head(customer: CustomerId) -> EventCursor:
@@ -226,10 +239,11 @@ async def read_after(customer: CustomerId, seq: int, limit: int) -> list[LoggedE
         seq,
         min(limit, 1000),
     )
-    return [_logged(row) for row in rows]
+    return [logged(row) for row in rows]
 
 
-def _logged(row: Row) -> LoggedEvent:
+def logged(row: Row) -> LoggedEvent:
+    """Read an event row that was joined with its stream's epoch."""
     customer = row.get("customer_id", CustomerId)
     occurred_at = row.get("occurred_at", datetime)
     return LoggedEvent(
@@ -238,7 +252,7 @@ def _logged(row: Row) -> LoggedEvent:
         seq=row.get("seq", int),
         day=row.get("day", date),
         occurred_at=occurred_at,
-        fact=facts.decode(
+        fact=coding.decode(
             row.get("type", str), row.get("payload", str), customer, occurred_at
         ),
     )

@@ -18,9 +18,11 @@ from app.ids import CustomerId, DeviceId, Id, SessionId
 from app.realtime.admission import Admission, Turned, later, network_of
 from app.settings import Settings
 
+GOING = 1012
 EXPIRED = 4419
 REPLACED = 4413
 SILENT = 4499
+_BACK_FIRST_MS = 500
 _SPOKES = 4
 _ENDED_MAX = 10_000
 
@@ -158,6 +160,19 @@ class Sockets:
         """Admit none any more and close all."""
         self.admission.shut()
         _close(self._seats, code, reason)
+
+    def send_away(self) -> None:
+        """Admit none any more; tell every phone to come back, each at its moment.
+
+        The moments lie as far apart as the next process admits sockets, within the
+        jitter of the settings: all at once would be a storm (realtime.md section 10).
+        """
+        most_s = len(self._seats) / self._settings.socket_admit_per_s
+        spread_s = min(self._settings.shutdown_jitter_s, most_s)
+        self.admission.shut()
+        for seat in list(self._seats):
+            wait_ms = _BACK_FIRST_MS + secrets.randbelow(int(spread_s * 1000) + 1)
+            seat.link.close(GOING, f'{{"retryAfterMs":{wait_ms}}}')
 
     # -------------------------------------------------------------- the wheel
 

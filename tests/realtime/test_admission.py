@@ -8,6 +8,7 @@ from app import settings as app_settings
 from app.clock import Clock, StoppedClock
 from app.realtime import admission
 from app.realtime.admission import Admission, Bucket, Turned, network_of
+from app.written import Rate
 
 
 def test_a_bucket_gives_back_its_tokens_evenly() -> None:
@@ -36,7 +37,7 @@ def test_an_ipv6_address_counts_by_its_64(address: str, network: str) -> None:
 
 async def test_each_address_has_its_own_bucket(clock: StoppedClock) -> None:
     chosen = app_settings.load(env="test").model_copy(
-        update={"limit_factor": 1, "limit_address_handshakes": app_settings.Rate(2, 60)}
+        update={"limit_factor": 1, "limit_address_handshakes": Rate(2, 60)}
     )
     judge = Admission(chosen, clock).judge
 
@@ -75,7 +76,7 @@ async def test_idle_addresses_are_forgotten_before_the_table_is_full(
 ) -> None:
     monkeypatch.setattr(admission, "_ADDRESSES_MAX", 3)
     chosen = app_settings.load(env="test").model_copy(
-        update={"limit_factor": 1, "limit_address_handshakes": app_settings.Rate(1, 60)}
+        update={"limit_factor": 1, "limit_address_handshakes": Rate(1, 60)}
     )
     door = Admission(chosen, clock)
     for number in range(3):

@@ -11,7 +11,7 @@ from app.clock import StoppedClock
 from app.database import Tx
 from app.errors import NotAllowed
 from app.ids import CustomerId
-from app.realtime import coherence, facts, log
+from app.realtime import coding, coherence, log
 from app.realtime.announce import Announcement, Hint
 from app.realtime.facts import AuditShot, BeneficiaryChanged, SecurityEvent
 from tests.realtime.world import NOW, account_shot, balance_fact, record
@@ -159,7 +159,7 @@ async def test_the_proof_finds_a_hole_and_a_head_that_runs_ahead() -> None:
     whole, broken = CustomerId.new(), CustomerId.new()
     await record(*(balance_fact(whole) for _ in range(3)))
     await record(balance_fact(broken))
-    (proof,) = coherence.proofs()
+    proof = coherence.proofs()[0]
     assert await database.read(proof.full) == []
 
     async def skip(tx: Tx) -> None:
@@ -187,6 +187,6 @@ async def test_the_proof_finds_a_hole_and_a_head_that_runs_ahead() -> None:
 def test_a_fact_that_grew_a_field_is_read_from_an_older_log() -> None:
     customer = CustomerId.new()
     fact = balance_fact(customer, account=account_shot())
-    older = facts.encode(fact).replace(',"can_credit":true', "")
+    older = coding.encode(fact).replace(',"can_credit":true', "")
 
-    assert facts.decode("BalanceChanged", older, customer, NOW) == fact
+    assert coding.decode("BalanceChanged", older, customer, NOW) == fact

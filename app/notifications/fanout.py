@@ -1,0 +1,160 @@
+"""From a fact to what is owed: an inbox item and one dispatch per phone, exactly once.
+
+One transaction deletes the work row and writes both; the unique keys of item and
+dispatch refuse a second time. Who is told when: a phone whose stream is open gets a
+moment to acknowledge, security never waits and knows no mute (realtime.md section
+11.2 of the design).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import orjson
+
+from app import database
+from app.auth.actor import DeviceState
+from app.auth.device import states_inside
+from app.clock import Clock
+from app.database import Tx
+from app.ids import NotificationId, uuid7
+from app.notifications import addresses
+from app.notifications.addresses import AddressState, Phone
+from app.notifications.wording import Note, note_of, urgency
+from app.realtime import dispatch, receipts
+from app.realtime.dispatch import Owed
+from app.realtime.facts import Category
+from app.realtime.receipts import Standing
+from app.rows import Scalar
+from app.settings import Settings
+
+_COLUMNS = (
+    "id, customer_id, device_id, address_id, notification_id, seq, category, thread, "
+    "priority, due_at, expires_at, state, reason"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """One notification that was just made."""
+
+    id: NotificationId
+    owed: Owed
+    note: Note
+
+
+class Fanout:
+    """The consumer `notifications` of the relay.
+
+    Args:
+        clock: the bank's clock.
+        settings: how long a live phone may take to acknowledge.
+        wake: called once dispatches are committed; never waits.
+    """
+
+    def __init__(
+        self, *, clock: Clock, settings: Settings, wake: Callable[[], None]
+    ) -> None:
+        self._clock = clock
+        self._window = timedelta(seconds=settings.push_ack_window_s)
+        self._wake = wake
+
+    async def take(self, batch: Sequence[Owed]) -> None:
+        """Tell what a batch of facts owes, in one transaction."""
+
+        async def work(tx: Tx) -> None:
+            for owed in batch:
+                await self._tell(tx, owed)
+            tx.after_commit(self._wake)
+
+        await database.transaction(work, name="notifications.fanout")
+
+    async def _tell(self, tx: Tx, owed: Owed) -> None:
+        if not await dispatch.finish(tx, owed.id):
+            return
+        note = note_of(owed.event.fact)
+        if note is None:
+            return
+        item = await _inbox(tx, owed, note)
+        if item is not None:
+            await self._queue(tx, _Told(item, owed, note))
+
+    async def _queue(self, tx: Tx, told: _Told) -> None:
+        phones = await _reachable(tx, told)
+        if not phones:
+            return
+        where = await receipts.standings(tx, [phone.device for phone in phones])
+        values: list[Scalar] = []
+        for phone in phones:
+            values += self._row(told, phone, where[phone.device])
+        await tx.rows(
+            f"INSERT INTO push_dispatch ({_COLUMNS}) VALUES "  # noqa: S608  -- our own column list
+            f"{database.placeholders(len(phones), 13)} "
+            "ON CONFLICT (notification_id, device_id) DO NOTHING RETURNING id",
+            *values,
+        )
+
+    def _row(self, told: _Told, phone: Phone, where: Standing) -> list[Scalar]:
+        note, event = told.note, told.owed.event
+        travels = urgency(note.category)
+        muted = phone.state is AddressState.MUTED and not _is_security(note)
+        return [
+            uuid7(),
+            event.customer,
+            phone.device,
+            phone.address,
+            told.id,
+            event.seq,
+            note.category,
+            note.thread_of(told.id),
+            "HIGH" if travels.high else "NORMAL",
+            self._due_at(note, where),
+            event.occurred_at + travels.life,
+            "SUPPRESSED" if muted else "QUEUED",
+            "MUTED" if muted else None,
+        ]
+
+    def _due_at(self, note: Note, where: Standing) -> datetime:
+        now = self._clock.now()
+        waits = where.is_live(now) and not _is_security(note)
+        return now + self._window if waits else now
+
+
+async def _inbox(tx: Tx, owed: Owed, note: Note) -> NotificationId | None:
+    """Keep the notification; None when it was kept before."""
+    item = NotificationId.new()
+    row = await tx.one(
+        "INSERT INTO inbox_item (id, customer_id, seq, category, template, args, "
+        "deep_link, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+        "ON CONFLICT (customer_id, seq) DO NOTHING RETURNING id",
+        item,
+        owed.event.customer,
+        owed.event.seq,
+        note.category,
+        note.template,
+        orjson.dumps(dict(note.args)).decode(),
+        note.deep_link,
+        owed.event.occurred_at,
+    )
+    return None if row is None else item
+
+
+async def _reachable(tx: Tx, told: _Told) -> list[Phone]:
+    """Give the customer's phones; a suspended one hears of security only."""
+    phones = await addresses.of_customer(tx, told.owed.event.customer)
+    if not phones:
+        return []
+    states = await states_inside(tx, [phone.device for phone in phones])
+    gone = [one.device for one in phones if states[one.device] is DeviceState.REVOKED]
+    await addresses.give_up_of(tx, gone)
+    return [
+        Phone(phone.device, phone.address, AddressState.MUTED)
+        if states[phone.device] is DeviceState.LOCKED
+        else phone
+        for phone in phones
+        if phone.device not in gone
+    ]
+
+
+def _is_security(note: Note) -> bool:
+    return note.category is Category.SECURITY

@@ -1,0 +1,268 @@
+"""What a provider's answers do to dispatches and addresses, in one transaction.
+
+A dispatch only moves forward: a receipt that came before our own record wins. An
+address dies on the provider's definite word alone, and never by a word about a value
+that was set anew meanwhile (realtime.md section 12 of the design).
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app import database, telemetry
+from app.clock import Clock
+from app.database import Tx
+from app.integrations.push import (
+    AddressDead,
+    AddressSuspect,
+    ConfigError,
+    PayloadError,
+    PushOutcome,
+    Retry,
+    Sent,
+    Unknown,
+)
+from app.notifications.due import ATTEMPTS_MAX, Address, Due
+from app.rows import Scalar
+
+_FIRST_S = 2
+_PAUSE_MAX_S = 600
+_REST_MIN_S = 1.0  # a provider that says "at once" is not asked in a circle
+_REF_MAX = 200
+_SUSPECTS_MIN = 3
+_SUSPECTED_FOR = timedelta(hours=24)
+_SUSPECT_SHARE = 100  # one in so many sends, and the fault is ours
+
+
+_NAMES: dict[type[PushOutcome], str] = {
+    Sent: "SENT",
+    AddressDead: "ADDRESS_DEAD",
+    AddressSuspect: "ADDRESS_SUSPECT",
+    Retry: "RETRY",
+    ConfigError: "CONFIG",
+    PayloadError: "PAYLOAD",
+    Unknown: "UNKNOWN",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A dispatch with what became of it."""
+
+    due: Due
+    outcome: PushOutcome
+
+
+def name_of(outcome: PushOutcome) -> str:
+    """Name an outcome for metrics and for the reason of a dispatch."""
+    return _NAMES[type(outcome)]
+
+
+def pause_s(attempts: int, outcome: PushOutcome) -> float:
+    """Give the wait until the next try, in seconds.
+
+    Two seconds, doubled with each try up to ten minutes, of which a random part is
+    taken; a provider's Retry-After wins.
+    """
+    if isinstance(outcome, Retry) and outcome.after_s is not None:
+        return max(outcome.after_s, _REST_MIN_S)
+    most = min(_PAUSE_MAX_S, _FIRST_S << max(attempts - 1, 0))
+    return most * (1 + secrets.randbelow(1000)) / 1000
+
+
+async def record(clock: Clock, answers: Sequence[Answered]) -> None:
+    """Write what a batch of answers means."""
+    now = clock.now()
+
+    async def work(tx: Tx) -> None:
+        await _sent(tx, answers, now)
+        for one in answers:
+            await _judge(tx, one, now)
+
+    await database.transaction(work, name="notifications.record")
+    for one in answers:
+        if isinstance(one.outcome, Sent):
+            age_s = (now - one.due.told_at).total_seconds()
+            telemetry.push_latency.observe(max(age_s, 0.0))
+
+
+async def _judge(tx: Tx, one: Answered, now: datetime) -> None:
+    match one.outcome:
+        case Sent():
+            return  # all at once, above
+        case AddressDead(since=since):
+            await _dead(tx, one.due, since, now)
+        case AddressSuspect():
+            await _suspected(tx, one, now)
+        case PayloadError():
+            await _fail(tx, one.due, name_of(one.outcome))
+        case Retry() | ConfigError() | Unknown():
+            await _again(tx, one, now)
+
+
+async def give_up(due: Sequence[Due], reason: str) -> None:
+    """End dispatches that cannot be sent at all."""
+
+    async def work(tx: Tx) -> None:
+        for one in due:
+            await _fail(tx, one, reason)
+
+    await database.transaction(work, name="notifications.give_up")
+
+
+# ------------------------------------------------------------------ dispatches
+
+
+async def _sent(tx: Tx, answers: Sequence[Answered], now: datetime) -> None:
+    """Mark everything that was accepted, in one statement, and its addresses as good.
+
+    Where the phone's own receipt was faster, only the provider's name is kept.
+    """
+    took = [(one.due, one.outcome) for one in answers if isinstance(one.outcome, Sent)]
+    if not took:
+        return
+    refs: list[Scalar] = []
+    for due, outcome in took:
+        refs += [due.id, outcome.ref[:_REF_MAX]]
+    cases = " ".join(
+        f"WHEN ${place} THEN ${place + 1}" for place in range(2, len(refs) + 2, 2)
+    )
+    ids = ",".join(f"${place}" for place in range(2, len(refs) + 2, 2))
+    await tx.rows(
+        "UPDATE push_dispatch SET sent_at = COALESCE(sent_at, $1), lease_until = NULL, "  # noqa: S608  -- placeholders only
+        "reason = NULL, "
+        "state = CASE WHEN state = 'QUEUED' THEN 'SENT' ELSE state END, "
+        f"provider_ref = CASE id {cases} END "
+        "WHERE state IN ('QUEUED', 'SENT', 'DELIVERED', 'OPENED') "
+        f"AND id IN ({ids}) RETURNING id",
+        now,
+        *refs,
+    )
+    good = sorted({due.address.id for due, _ in took if due.address})
+    await tx.rows(
+        "UPDATE push_address SET last_ok_at = $1, suspects = 0, suspect_since = NULL, "  # noqa: S608  -- placeholders only
+        "state = CASE WHEN state = 'SUSPECT' THEN 'ACTIVE' ELSE state END "
+        "WHERE state <> 'DEAD' "
+        f"AND id IN {database.placeholders(1, len(good), start=2)} RETURNING id",
+        now,
+        *good,
+    )
+
+
+async def _fail(tx: Tx, due: Due, reason: str) -> None:
+    await tx.rows(
+        "UPDATE push_dispatch SET state = 'FAILED', reason = $2, lease_until = NULL "
+        "WHERE id = $1 AND state = 'QUEUED' RETURNING id",
+        due.id,
+        reason,
+    )
+
+
+async def _again(tx: Tx, one: Answered, now: datetime) -> None:
+    """Try again later: at most eight times, and never past the end of its life.
+
+    Where the provider said when, as one that rests does, the try does not count.
+    """
+    due, reason = one.due, name_of(one.outcome)
+    told = isinstance(one.outcome, Retry) and one.outcome.after_s is not None
+    attempts = due.attempts - 1 if told else due.attempts
+    next_at = now + timedelta(seconds=pause_s(due.attempts, one.outcome))
+    if attempts >= ATTEMPTS_MAX or next_at >= due.expires_at:
+        await _fail(tx, due, reason)
+        return
+    await tx.rows(
+        "UPDATE push_dispatch SET due_at = $2, reason = $3, attempts = $4, "
+        "lease_until = NULL WHERE id = $1 AND state = 'QUEUED' RETURNING id",
+        due.id,
+        next_at,
+        reason,
+        attempts,
+    )
+
+
+# ------------------------------------------------------------------ addresses
+
+
+async def _dead(tx: Tx, due: Due, since: datetime | None, now: datetime) -> None:
+    """End an address; if it was set anew, the dispatch goes to the new one."""
+    address = due.address
+    assert address is not None  # noqa: S101  -- it was sent somewhere
+    if await _end(tx, address, since, "ADDRESS_DEAD") or await _is_over(tx, address):
+        await _fail(tx, due, "ADDRESS_DEAD")
+    else:
+        await _again(tx, Answered(due, Retry()), now)
+
+
+async def _end(tx: Tx, address: Address, since: datetime | None, reason: str) -> bool:
+    """End an address unless its value was set after the provider's news."""
+    if since is not None and address.set_at >= since:
+        return False
+    row = await tx.one(
+        "UPDATE push_address SET state = 'DEAD', value = NULL, dead_reason = $4 "
+        "WHERE id = $1 AND state <> 'DEAD' AND value_hash = $2 AND set_at = $3 "
+        "RETURNING id",
+        address.id,
+        address.value_hash,
+        address.set_at,
+        reason,
+    )
+    if row is not None:
+        telemetry.addresses_pruned.labels(reason).inc()
+    return row is not None
+
+
+async def _is_over(tx: Tx, address: Address) -> bool:
+    """Tell whether another answer of the same kind ended the address already."""
+    row = await tx.one(
+        "SELECT 1 AS there FROM push_address "
+        "WHERE id = $1 AND dead_reason = 'ADDRESS_DEAD'",
+        address.id,
+    )
+    return row is not None
+
+
+async def _suspected(tx: Tx, one: Answered, now: datetime) -> None:
+    """Doubt an address: dead after 3 doubts over 24 h, unless we are to blame.
+
+    Where more than one in a hundred of our addresses are doubted, or nobody's push
+    came through, our own project is wrong: then nothing is pruned.
+    """
+    address = one.due.address
+    assert address is not None  # noqa: S101  -- it was sent somewhere
+    row = await tx.one(
+        "UPDATE push_address SET suspects = suspects + 1, "
+        "suspect_since = COALESCE(suspect_since, $2), "
+        "state = CASE WHEN state = 'ACTIVE' THEN 'SUSPECT' ELSE state END "
+        "WHERE id = $1 AND state <> 'DEAD' RETURNING suspects, suspect_since",
+        address.id,
+        now,
+    )
+    old = (
+        row is not None
+        and row.get("suspects", int) >= _SUSPECTS_MIN
+        and now - row.get("suspect_since", datetime) >= _SUSPECTED_FOR
+    )
+    if old and not await _we_are_wrong(tx, address, now):
+        await _end(tx, address, None, "ADDRESS_SUSPECT")
+        await _fail(tx, one.due, "ADDRESS_SUSPECT")
+    else:
+        await _again(tx, one, now)
+
+
+async def _we_are_wrong(tx: Tx, address: Address, now: datetime) -> bool:
+    row = await tx.one(
+        "SELECT count(*) AS there, "
+        "sum(CASE WHEN suspects > 0 THEN 1 ELSE 0 END) AS doubted, "
+        "sum(CASE WHEN last_ok_at >= $3 THEN 1 ELSE 0 END) AS good "
+        "FROM push_address WHERE kind = $1 AND state <> 'DEAD' AND id <> $2",
+        address.kind,
+        address.id,
+        now - _SUSPECTED_FOR,
+    )
+    assert row is not None  # noqa: S101  -- an aggregate always gives a row
+    good, doubted = row.find("good", int) or 0, row.find("doubted", int) or 0
+    wrong = good == 0 or doubted * _SUSPECT_SHARE > row.get("there", int)
+    if wrong:
+        telemetry.log.error("push_project_in_doubt", kind=address.kind.value)
+    return wrong

@@ -1,0 +1,179 @@
+"""What a fact is called for people: template, sentence keys, texts, and urgency.
+
+A text that may reach a provider or a locked screen is generic: no amount, no name, no
+number. What the inbox needs to say more stays in `args`, in our database (realtime.md
+sections 11.3 and 11.5 of the design).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from app.ids import NotificationId
+from app.realtime.facts import (
+    Category,
+    DeviceChanged,
+    Fact,
+    PaymentChanged,
+    SecurityEvent,
+    TransactionPosted,
+    TransactionShot,
+)
+
+Args = Mapping[str, str | int | None]
+
+
+class Template(StrEnum):
+    """What is said; the words follow from it in every language."""
+
+    MONEY_IN = "money_in"
+    MONEY_OUT = "money_out"
+    PAYMENT_FAILED = "payment_failed"
+    DEVICE_REMOVED = "device_removed"
+    SECURITY = "security"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A title and a sentence that may be shown to anybody."""
+
+    title: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What a fact becomes in the inbox.
+
+    `thread` is None where each notification stands for itself. Amounts in `args` are
+    whole minor units.
+    """
+
+    category: Category
+    template: Template
+    args: Args = field(repr=False)
+    deep_link: str | None = None
+    thread: str | None = None
+
+    def thread_of(self, item: NotificationId) -> str:
+        """Name what a later notification of the same matter replaces."""
+        return self.thread or str(item)
+
+
+@dataclass(frozen=True, slots=True)
+class Urgency:
+    """How a category travels: life, priority, and what collapses at the provider."""
+
+    life: timedelta
+    high: bool = True
+    collapse_key: str | None = None
+
+
+# English. Phones look the same keys up in their own language.
+_WORDS = {
+    Template.MONEY_IN: Words(
+        "Money received", "Money arrived in your account. Open the app to see it."
+    ),
+    Template.MONEY_OUT: Words(
+        "Money sent", "Money left your account. Open the app to see it."
+    ),
+    Template.PAYMENT_FAILED: Words(
+        "Payment not made", "A payment was not made. Open the app to see why."
+    ),
+    Template.DEVICE_REMOVED: Words(
+        "A phone was removed", "A phone is no longer connected to your bank."
+    ),
+    Template.SECURITY: Words(
+        "Security notice", "Something about your access changed. Open the app."
+    ),
+}
+
+_DAY = Urgency(timedelta(hours=24))
+_URGENCY = {
+    Category.MONEY_IN: _DAY,
+    Category.MONEY_OUT: _DAY,
+    Category.SECURITY: Urgency(timedelta(days=7)),
+    Category.LOGIN_APPROVAL: Urgency(timedelta(seconds=300), collapse_key="approve"),
+    Category.LOW_BALANCE: Urgency(timedelta(hours=12)),
+    Category.SERVICE: Urgency(timedelta(hours=1), high=False, collapse_key="service"),
+    Category.MESSAGE: Urgency(timedelta(hours=24), high=False, collapse_key="news"),
+}
+
+
+def urgency(category: Category) -> Urgency:
+    """Tell how a category travels."""
+    return _URGENCY[category]
+
+
+def words(template: Template) -> Words:
+    """Give the generic English words of a template."""
+    return _WORDS[template]
+
+
+def title_key(template: Template) -> str:
+    """Name the title a phone looks up in its own language."""
+    return f"push.{template}.title"
+
+
+def body_key(template: Template) -> str:
+    """Name the sentence a phone looks up in its own language."""
+    return f"push.{template}.body"
+
+
+def note_of(fact: Fact) -> Note | None:
+    """Say what a fact becomes for its customer; None where it is told elsewhere."""
+    match fact:
+        case TransactionPosted(transaction=row):
+            return _movement(row)
+        case PaymentChanged(payment=payment):
+            return Note(
+                category=Category.MONEY_OUT,
+                template=Template.PAYMENT_FAILED,
+                args={
+                    "amount": payment.amount,
+                    "currency": payment.currency,
+                    "counterparty": payment.payee.name,
+                    "reason": payment.reason,
+                },
+                deep_link=f"sixpence://payment/{payment.id}",
+                thread=payment.id,
+            )
+        case DeviceChanged(device=device):
+            return Note(
+                category=Category.SECURITY,
+                template=Template.DEVICE_REMOVED,
+                args={"device": device.name},
+                deep_link="sixpence://security",
+            )
+        case SecurityEvent(title=title):
+            return Note(
+                category=Category.SECURITY,
+                template=Template.SECURITY,
+                args={"title": title},
+                deep_link="sixpence://security",
+            )
+        case _:
+            return None
+
+
+def _movement(row: TransactionShot) -> Note | None:
+    if row.status == "DECLINED":
+        return None
+    came_in = row.direction == "IN"
+    other = row.counterparty
+    paid = None if came_in else row.payment_id  # what came in is another's payment
+    return Note(
+        category=Category.MONEY_IN if came_in else Category.MONEY_OUT,
+        template=Template.MONEY_IN if came_in else Template.MONEY_OUT,
+        args={
+            "amount": row.amount,
+            "currency": row.currency,
+            "account": row.account.masked_number,
+            "counterparty": other.name if other else None,
+        },
+        deep_link=f"sixpence://payment/{paid}"
+        if paid
+        else f"sixpence://transaction/{row.id}",
+        thread=paid or row.id,
+    )

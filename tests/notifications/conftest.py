@@ -1,0 +1,28 @@
+"""A notifications room per test, and a customer with one phone."""
+
+import pytest
+
+from app.auth.actor import Actor
+from app.clock import StoppedClock
+from app.ids import CustomerId
+from app.settings import Settings
+from app.vault import Vault
+from tests.notifications.world import World
+
+
+@pytest.fixture
+def world(bank_database: Settings, clock: StoppedClock, vault: Vault) -> World:
+    """Give the room with a provider that accepts everything."""
+    return World(bank_database, clock, vault)
+
+
+@pytest.fixture
+def asha() -> CustomerId:
+    """Give a customer."""
+    return CustomerId.new()
+
+
+@pytest.fixture
+async def phone(world: World, asha: CustomerId) -> Actor:
+    """Give Asha's phone, signed in, with a push address."""
+    return await world.phone(asha, "fid-asha-1")

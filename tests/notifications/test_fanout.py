@@ -1,0 +1,160 @@
+"""From a fact to an inbox item and one dispatch per phone, exactly once."""
+
+import pytest
+
+from app import database
+from app.auth.actor import Actor
+from app.ids import CustomerId, uuid7
+from app.realtime.dispatch import Dispatch
+from app.realtime.facts import NOTIFICATIONS
+from tests.notifications.world import (
+    World,
+    address_of,
+    alarm,
+    device_becomes,
+    fates,
+    money,
+    notifications,
+    pushes,
+    record,
+    work_left,
+)
+
+
+async def test_a_movement_becomes_one_item_and_a_dispatch_per_phone(
+    world: World, asha: CustomerId, phone: Actor
+) -> None:
+    second = await world.phone(asha, "fid-asha-2")
+    silent = await world.phone(asha)
+
+    await world.tell(money(asha, world.clock))
+
+    assert len(await notifications(asha)) == 1
+    assert [await fates(one) for one in (phone, second, silent)] == [
+        ["QUEUED"],
+        ["QUEUED"],
+        [],
+    ]
+    assert await work_left() == []
+    assert world.woken == 1
+
+
+async def test_work_is_written_with_the_fact_and_only_for_what_is_told(
+    world: World, asha: CustomerId
+) -> None:
+    await record(money(asha, world.clock), money(asha, world.clock, "IN"))
+
+    assert len(await work_left()) == 2
+
+
+async def test_the_same_work_done_twice_tells_once(
+    world: World, asha: CustomerId, phone: Actor
+) -> None:
+    await record(money(asha, world.clock))
+    owed = await Dispatch(clock=world.clock, consumer=NOTIFICATIONS).claim()
+
+    await world.fanout.take(owed)
+    await world.fanout.take(owed)
+
+    assert len(await notifications(asha)) == 1
+    assert await fates(phone) == ["QUEUED"]
+
+
+async def test_work_that_comes_back_after_its_item_was_kept_tells_nothing(
+    world: World, asha: CustomerId, phone: Actor
+) -> None:
+    await world.tell(money(asha, world.clock))
+
+    async def work(tx: database.Tx) -> None:
+        await tx.rows(
+            "INSERT INTO event_work (id, consumer, customer_id, seq, due_at) "
+            "VALUES ($1, $2, $3, 1, $4) RETURNING id",
+            uuid7(),
+            NOTIFICATIONS,
+            asha,
+            world.clock.now(),
+        )
+
+    await database.transaction(work, name="test.again")
+    await world.relay.turn()
+
+    assert await work_left() == []
+    assert len(await pushes(phone)) == 1
+
+
+@pytest.mark.parametrize(
+    ("direction", "template"), [("IN", "money_in"), ("OUT", "money_out")]
+)
+async def test_the_item_keeps_what_the_inbox_will_say(
+    world: World, asha: CustomerId, direction: str, template: str
+) -> None:
+    await world.tell(money(asha, world.clock, direction))
+
+    (row,) = await database.read("SELECT * FROM inbox_item")
+
+    assert row.get("template", str) == template
+    assert row.get("args", dict) == {
+        "amount": 98765,
+        "currency": "INR",
+        "account": "••4711",
+        "counterparty": "Zebulon Planted",
+    }
+    assert row.get("deep_link", str).startswith("sixpence://transaction/txn_")
+
+
+async def test_a_muted_phone_is_told_of_security_only(
+    world: World, asha: CustomerId, phone: Actor
+) -> None:
+    await database.transaction(
+        lambda tx: world.addresses.signed_out(tx, phone.known_device), name="test.out"
+    )
+
+    await world.tell(money(asha, world.clock), alarm(asha, world.clock))
+
+    assert await fates(phone) == ["SUPPRESSED:MUTED", "QUEUED"]
+
+
+async def test_a_suspended_phone_is_told_of_security_only(
+    world: World, asha: CustomerId, phone: Actor
+) -> None:
+    await device_becomes(phone, "LOCKED")
+
+    await world.tell(money(asha, world.clock), alarm(asha, world.clock))
+
+    assert await fates(phone) == ["SUPPRESSED:MUTED", "QUEUED"]
+
+
+async def test_a_phone_that_is_bound_no_more_loses_its_address(
+    world: World, asha: CustomerId, phone: Actor
+) -> None:
+    await device_becomes(phone, "REVOKED")
+
+    await world.tell(alarm(asha, world.clock))
+
+    row = await address_of(phone)
+    assert row is not None
+    assert (row.get("state", str), row.get("dead_reason", str)) == ("DEAD", "REVOKED")
+    assert row.find("value", bytes) is None
+    assert await fates(phone) == []
+
+
+async def test_each_category_lives_as_long_as_it_is_worth(
+    world: World, asha: CustomerId, phone: Actor
+) -> None:
+    now = world.clock.now()
+
+    await world.tell(money(asha, world.clock), alarm(asha, world.clock))
+
+    rows = await pushes(phone)
+    lives = [(row.get("expires_at", type(now)) - now).total_seconds() for row in rows]
+    assert lives == [24 * 3600, 7 * 24 * 3600]
+
+
+async def test_a_notification_of_security_has_a_thread_of_its_own(
+    world: World, asha: CustomerId, phone: Actor
+) -> None:
+    await world.tell(alarm(asha, world.clock), alarm(asha, world.clock))
+
+    threads = [row.get("thread", str) for row in await pushes(phone)]
+
+    assert threads == [str(one) for one in await notifications(asha)]
