@@ -84,10 +84,14 @@ def schema() -> None:
 @bank.command()
 def config() -> None:
     """Show every setting, its value and its source; secrets as set or unset."""
+    from app import connections  # noqa: PLC0415  -- each command loads its own
+
     found = _settings()
     for name, field in type(found).model_fields.items():
         value = getattr(found, name)
         shown = ("set" if value else "unset") if name.endswith("_file") else value
+        if name == "database_url":
+            shown = connections.shown(value)
         source = settings_module.source_of(name)
         typer.echo(f"{settings_module.PREFIX}{name.upper()}={shown}  ({source})")
         typer.echo(f"    {field.description}")

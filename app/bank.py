@@ -9,34 +9,26 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields
 
-from app import audit, database, telemetry, upgrade
+from app import audit, database, identity, telemetry, upgrade
 from app.accounts.accounts import Accounts
 from app.accounts.balances import Balances
 from app.accounts.transactions import Transactions
 from app.auth.bound import BoundDevices
-from app.auth.caller import Callers
-from app.auth.challenges import Challenges
-from app.auth.devices import Devices
-from app.auth.directory import Directory
-from app.auth.dpop import Proofs
-from app.auth.enrolment import Enrolments
 from app.auth.keys import SigningRing
-from app.auth.lockout import Lockout
-from app.auth.login import Logins
-from app.auth.mpin import Mpins
-from app.auth.otp import Otps
-from app.auth.outbox import Outbox
 from app.auth.revocations import Revocations
-from app.auth.sessions import Sessions
-from app.auth.standing import Customers
-from app.auth.step_up import StepUps
 from app.auth.throttle import Throttle
-from app.auth.tokens import AccessTokens
 from app.clock import Clock
 from app.database import Proof
+from app.errors import Outage
+from app.identity import Doors, Ground, Identity
 from app.integrations.core_banking import CanProve, CoreBank
 from app.integrations.rails import PaymentRail
 from app.integrations.sms import SmsSender
+from app.notifications import coherence as notification_coherence
+from app.notifications.acknowledgements import Acknowledgements
+from app.notifications.addresses import Addresses
+from app.notifications.delivery import Delivery
+from app.notifications.fanout import Fanout
 from app.partners import Partners, Role, open_partners
 from app.payments import coherence as payment_coherence
 from app.payments.address_book import AddressBook
@@ -47,43 +39,17 @@ from app.payments.payees import Payees
 from app.payments.transfers import Transfers
 from app.realtime import coherence as stream_coherence
 from app.realtime import log
-from app.realtime.announce import Announcer
+from app.realtime.announce import Announcement, Announcer
+from app.realtime.facts import NOTIFICATIONS
 from app.realtime.hub import Hub
+from app.realtime.relay import Relay
 from app.realtime.sockets import Sockets
 from app.settings import Settings
 from app.status.app_policy import AppPolicies
 from app.status.health import Component, Health
-from app.vault import Vault, open_vault
+from app.vault import open_vault
 
 _RESTART_S = 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Ground:
-    """What every room stands on."""
-
-    settings: Settings
-    clock: Clock
-    vault: Vault
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Identity:
-    """Who is holding which phone."""
-
-    ring: SigningRing
-    callers: Callers
-    enrolments: Enrolments
-    devices: Devices
-    mpins: Mpins
-    logins: Logins
-    sessions: Sessions
-    challenges: Challenges
-    step_ups: StepUps
-    revocations: Revocations
-    customers: Customers
-    outbox: Outbox
-    throttle: Throttle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +84,17 @@ class _Live:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bank(_Ground, _Identity, _Books, _Money, _Live):
+class _Told:
+    """What phones are told when nobody asks; relay and delivery run in a worker."""
+
+    addresses: Addresses
+    acknowledgements: Acknowledgements
+    relay: Relay
+    delivery: Delivery
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bank(Ground, Identity, _Books, _Money, _Live, _Told):
     """Every service of an opened bank."""
 
     def proofs(self) -> list[Proof]:
@@ -127,6 +103,7 @@ class Bank(_Ground, _Identity, _Books, _Money, _Live):
             *audit.proofs(),
             *stream_coherence.proofs(),
             *payment_coherence.proofs(),
+            *notification_coherence.proofs(),
         ]
         if isinstance(self.core, CanProve):
             found += self.core.proofs()
@@ -150,138 +127,91 @@ async def open_bank(
         await stack.enter_async_context(database.open_database(settings))
         health = Health(clock)
         partners = await open_partners(settings, clock, vault, health, stack, roles)
-        ground = _Ground(settings=settings, clock=clock, vault=vault)
+        ground = Ground(settings=settings, clock=clock, vault=vault)
         bank = await _wired(ground, health, partners)
-        log.open_log(clock, bank.announcer.announce)
+        log.open_log(clock, _heard_by(bank))
+        if Role.WEB in roles:
+            await bank.revocations.poll()  # before the first token is looked at
         await stack.enter_async_context(bank.transfers)
         await stack.enter_async_context(_kept_running(bank, roles))
         yield bank
 
 
-async def _wired(ground: _Ground, health: Health, partners: Partners) -> Bank:
+async def _wired(ground: Ground, health: Health, partners: Partners) -> Bank:
     """Make every service, from the lowest room up."""
     settings, clock = ground.settings, ground.clock
     ring = SigningRing(clock, ground.vault)
     await ring.open()
+    announcer, sockets = Announcer(partners.bus), Sockets(settings, clock)
+    bound = BoundDevices(clock)
+    revocations = Revocations(
+        clock=clock,
+        settings=settings,
+        closer=sockets.close,
+        forget=bound.forget,
+        announce=announcer.announce,
+    )
+    hub = Hub(
+        settings,
+        clock,
+        partners.bus,
+        on_revoke=revocations.heard,
+        on_gap=revocations.hurry,
+    )
     live = _Live(
         health=health,
         app_policies=AppPolicies(settings),
-        announcer=Announcer(partners.bus),
-        hub=Hub(settings, clock, partners.bus),
-        sockets=Sockets(settings, clock),
+        announcer=announcer,
+        hub=hub,
+        sockets=sockets,
         sms=partners.sms,
     )
-    identity = _identity(ground, ring, partners, live.sockets)
+    throttle = Throttle(settings=settings, counters=partners.counters)
+    told = _told(ground, partners, throttle)
+    doors = Doors(
+        ring=ring,
+        bound=bound,
+        revocations=revocations,
+        throttle=throttle,
+        bell=told.addresses,
+    )
+    people = identity.wired(ground, partners, doors)
     books = _books(ground, health, partners)
     rail = health.watching(partners.rail, Component.TRANSFERS)
-    money = _money(ground, identity, books, rail)
+    money = _money(ground, people, books, rail)
     return Bank(
         **{
             field.name: getattr(part, field.name)
-            for part in (ground, identity, books, money, live)
+            for part in (ground, people, books, money, live, told)
             for field in fields(part)
         }
     )
 
 
-def _identity(
-    ground: _Ground, ring: SigningRing, partners: Partners, sockets: Sockets
-) -> _Identity:
-    """Wire the auth room."""
+def _heard_by(bank: Bank) -> Callable[[Announcement], None]:
+    """Give what hears of commits: the hubs of all processes, and our own relay."""
+
+    def announce(item: Announcement) -> None:
+        bank.announcer.announce(item)
+        bank.relay.wake()
+
+    return announce
+
+
+def _told(ground: Ground, partners: Partners, throttle: Throttle) -> _Told:
+    """Wire the notifications room."""
     settings, clock, vault = ground.settings, ground.clock, ground.vault
-    bound = BoundDevices(clock)
-    revocations = Revocations(
-        clock=clock, settings=settings, closer=sockets.close, forget=bound.forget
-    )
-    tokens = AccessTokens(clock=clock, settings=settings, ring=ring)
-    throttle = Throttle(settings=settings, counters=partners.counters)
-    sessions = Sessions(
-        clock=clock,
-        settings=settings,
-        vault=vault,
-        tokens=tokens,
-        revocations=revocations,
-    )
-    lockout = Lockout(
-        sessions=sessions, tries=settings.mpin_tries, device_tries=settings.device_tries
-    )
-    challenges = Challenges(clock=clock, vault=vault, lockout=lockout)
-    step_ups = StepUps(
-        clock=clock,
-        settings=settings,
-        challenges=challenges,
-        sessions=sessions,
-        throttle=throttle,
-    )
-    callers = Callers(
-        proofs=Proofs(
-            clock=clock, settings=settings, vault=vault, counters=partners.counters
-        ),
-        tokens=tokens,
-        bound=bound,
-        revocations=revocations,
-        throttle=throttle,
-    )
-    logins = Logins(
-        clock=clock,
-        settings=settings,
-        vault=vault,
-        bound=bound,
-        challenges=challenges,
-        sessions=sessions,
-        throttle=throttle,
-    )
-    enrolments, devices, customers, outbox = _enrolling(ground, partners, throttle)
-    return _Identity(
-        ring=ring,
-        callers=callers,
-        enrolments=enrolments,
-        devices=devices,
-        mpins=Mpins(clock=clock, vault=vault, step_ups=step_ups),
-        logins=logins,
-        sessions=sessions,
-        challenges=challenges,
-        step_ups=step_ups,
-        revocations=revocations,
-        customers=customers,
-        outbox=outbox,
-        throttle=throttle,
+    delivery = Delivery(clock=clock, vault=vault, providers=partners.push)
+    fanout = Fanout(clock=clock, settings=settings, wake=delivery.wake)
+    return _Told(
+        addresses=Addresses(clock=clock, vault=vault, throttle=throttle),
+        acknowledgements=Acknowledgements(clock=clock),
+        relay=Relay(clock=clock, consumer=NOTIFICATIONS, take=fanout.take),
+        delivery=delivery,
     )
 
 
-def _enrolling(
-    ground: _Ground, partners: Partners, throttle: Throttle
-) -> tuple[Enrolments, Devices, Customers, Outbox]:
-    """Wire what a phone meets before it is bound."""
-    settings, clock, vault = ground.settings, ground.clock, ground.vault
-    directory = Directory(vault)
-    outbox = Outbox(clock=clock, vault=vault)
-    otps = Otps(clock=clock, settings=settings, vault=vault)
-    enrolments = Enrolments(
-        clock=clock,
-        settings=settings,
-        vault=vault,
-        directory=directory,
-        otps=otps,
-        outbox=outbox,
-        identity=partners.identity,
-        throttle=throttle,
-    )
-    devices = Devices(
-        clock=clock,
-        settings=settings,
-        directory=directory,
-        otps=otps,
-        outbox=outbox,
-        identity=partners.identity,
-    )
-    customers = Customers(
-        clock=clock, vault=vault, directory=directory, identity=partners.identity
-    )
-    return enrolments, devices, customers, outbox
-
-
-def _books(ground: _Ground, health: Health, partners: Partners) -> _Books:
+def _books(ground: Ground, health: Health, partners: Partners) -> _Books:
     """Wire the accounts room; reads of the core count for its component."""
     watched = health.watching(partners.core, Component.ACCOUNTS)
     accounts = Accounts(
@@ -299,7 +229,7 @@ def _books(ground: _Ground, health: Health, partners: Partners) -> _Books:
 
 
 def _money(
-    ground: _Ground, identity: _Identity, books: _Books, rail: PaymentRail
+    ground: Ground, people: Identity, books: _Books, rail: PaymentRail
 ) -> _Money:
     """Wire the payments room."""
     settings, clock = ground.settings, ground.clock
@@ -309,8 +239,8 @@ def _money(
         clock=clock,
         book=book,
         accounts=books.accounts,
-        sessions=identity.sessions,
-        step_ups=identity.step_ups,
+        sessions=people.sessions,
+        step_ups=people.step_ups,
     )
     passage = Passage(clock=clock, accounts=books.accounts, book=book, rail=rail)
     transfers = Transfers(
@@ -319,13 +249,13 @@ def _money(
         intake=Intake(
             accounts=books.accounts,
             balances=books.balances,
-            customers=identity.customers,
+            customers=people.customers,
             payees=payees,
         ),
         passage=passage,
-        challenges=identity.challenges,
-        sessions=identity.sessions,
-        throttle=identity.throttle,
+        challenges=people.challenges,
+        sessions=people.sessions,
+        throttle=people.throttle,
     )
     jobs = PaymentJobs(clock=clock, transfers=transfers, passage=passage)
     return _Money(payees=payees, transfers=transfers, payment_jobs=jobs)
@@ -359,6 +289,14 @@ async def _again_and_again(name: str, loop: Callable[[], Awaitable[None]]) -> No
     while True:
         try:
             await loop()
-        except Exception:  # noqa: BLE001  -- the outermost frame of a worker loop
-            telemetry.log.exception("loop_failed", name=name)
+        except Exception as failure:  # noqa: BLE001  -- the outermost frame of a worker loop
+            loop_failed(name, failure)
         await asyncio.sleep(_RESTART_S)
+
+
+def loop_failed(name: str, failure: Exception) -> None:
+    """Note a loop that will be started again: a bug in full, an outage in one line."""
+    if isinstance(failure, Outage):
+        telemetry.log.warning("loop_met_outage", name=name, cause=failure.cause)
+    else:
+        telemetry.log.error("loop_failed", name=name, exc_info=failure)

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import typer
 
-from app import desk, main, upgrade, worker
+from app import connections, desk, main, upgrade, worker
 from app import settings as settings_module
 from app.accounts.accounts import Opening
 from app.auth.standing import NewCustomer, Staff
@@ -28,6 +28,7 @@ from app.settings import Environment, Misconfigured, Settings
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _WORLD_WAIT_S = 15
+_FCM_ACCOUNT = ".sixpence/fcm-account.json"  # made by the outside world
 _STAFF = Staff(name="demo", reason="seed of the demonstration")
 _CODE_DAYS = 36_500  # the demo's codes work for ever
 _SHOWN = 10
@@ -139,6 +140,8 @@ async def run(settings: Settings, *, as_json: bool = False) -> int:
     await upgrade.migrate(laptop)
     world = f"http://127.0.0.1:{laptop.sandbox_port}"
     settings_module.offer("SMS_HTTP_BASE_URL", world)
+    settings_module.offer("PUSH_FCM_BASE_URL", f"{world}/fcm")
+    settings_module.offer("PUSH_FCM_ACCOUNT_FILE", _FCM_ACCOUNT)
     table: list[Row] = []
 
     def ready() -> None:
@@ -177,6 +180,7 @@ async def _world(settings: Settings) -> AsyncIterator[None]:
     """
     _require_free(settings.sandbox_port)
     arguments = ["--port", str(settings.sandbox_port), "--exit-with-parent"]
+    arguments += ["--fcm-account", _FCM_ACCOUNT]
     if settings.clock_offset_file is not None:
         arguments += ["--clock-file", str(settings.clock_offset_file)]
     child = await asyncio.create_subprocess_exec(
@@ -299,15 +303,14 @@ def as_line(settings: Settings, world: str, table: list[Row]) -> str:
 def as_page(settings: Settings, world: str, table: list[Row], took_s: float) -> str:
     """Write the start table for people; fits 100 columns."""
     url, live = settings.public_url, _socket_url(settings)
-    file = settings.database_url.partition("://")[2]
     lines = [
         f"{'Sixpence is open.':<52}ready in {took_s:.1f} s   profile {settings.env}",
         f"  Page       {url + '/':<36}what this is, links, live status",
         f"  GraphQL    {url + '/graphql':<36}POST, graphql-response+json",
         f"  Live       {live + '/graphql':<36}graphql-transport-ws",
         f"  Health     {url + '/readyz':<36}/metrics",
-        f"  World      {world + '/':<36}SMS; faults at /_faults",
-        f"  Data       {file}  (make clean forgets it)",
+        f"  World      {world + '/':<36}SMS, FCM; faults at /_faults",
+        f"  Data       {_data(settings)}",
         "",
         f"  {'customer':<10}{'number':<10}{'phone':<14}{'accounts':<46}activation code",
     ]
@@ -324,6 +327,13 @@ def as_page(settings: Settings, world: str, table: list[Row], took_s: float) -> 
             '       -d \'{"query":"{ serviceStatus { component state } }"}\'',
         ]
     )
+
+
+def _data(settings: Settings) -> str:
+    scheme, _, file = settings.database_url.partition("://")
+    if scheme == "sqlite":
+        return f"{file}  (make clean forgets it)"
+    return connections.shown(settings.database_url)
 
 
 def _line(row: Row) -> str:

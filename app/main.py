@@ -5,6 +5,7 @@ through. The lifespan opens the bank before the first request and closes it afte
 last.
 """
 
+import asyncio
 import contextlib
 import gc
 import socket
@@ -39,6 +40,8 @@ Opener = Callable[[], AbstractAsyncContextManager[Bank]]
 GRAPHQL_PATH = "/graphql"
 _YEAR_S = 31_536_000
 _SAME_WISH_S = 1.0
+_GOODBYE_S = 2.0
+_LOOK_EVERY_S = 0.02
 _LISTENING = "0A"  # state of a listening socket in /proc/net/tcp
 _HEADERS = {
     "Content-Security-Policy": (
@@ -174,14 +177,19 @@ class Server(uvicorn.Server):
     """uvicorn, ended by a signal without raising it again: the exit code says done.
 
     Args:
+        door: what it serves.
         config: of uvicorn.
         ready: called once, when the first request can be answered.
     """
 
     def __init__(
-        self, config: uvicorn.Config, ready: Callable[[], None] | None
+        self,
+        door: FrontDoor,
+        config: uvicorn.Config,
+        ready: Callable[[], None] | None,
     ) -> None:
         super().__init__(config)
+        self._door = door
         self._ready = ready
         self._asked_at = 0.0
 
@@ -191,6 +199,18 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started and self._ready is not None:
             self._ready()
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Send the phones away with a time to come back; then end."""
+        if self._door.state.ready:
+            bank: Bank = self._door.state.bank
+            bank.sockets.send_away()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_GOODBYE_S):
+                    while len(bank.sockets) and not self.force_exit:  # noqa: ASYNC110  -- once, for a moment
+                        await asyncio.sleep(_LOOK_EVERY_S)
+        await super().shutdown(sockets)
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -225,9 +245,11 @@ async def serve(
         The exit code: 0 after a signal, 1 when the bank could not be opened.
     """
     own = door or listen(settings)
+    app = create_app(settings, opener)
     server = Server(
+        app,
         uvicorn.Config(
-            create_app(settings, opener),
+            app,
             loop="uvloop",
             http="httptools",
             ws=Wire,

@@ -1,6 +1,6 @@
 """The adapters that the settings name, opened in order and closed in reverse.
 
-A web process opens no text sender: only a worker sends.
+A web process opens no text sender and no push provider: only a worker sends.
 """
 
 from contextlib import AsyncExitStack
@@ -10,16 +10,19 @@ from enum import StrEnum
 from app import adapters
 from app.clock import Clock
 from app.integrations.core_banking import CoreBank
-from app.integrations.counters import Counters
+from app.integrations.counters import Counters, SparedCounters
 from app.integrations.identity import IdentityProof
+from app.integrations.push import PushProvider
 from app.integrations.rails import PaymentRail
 from app.integrations.sms import SmsSender
 from app.realtime.bus import Bus
 from app.settings import Misconfigured, Settings
 from app.status.health import Component, Health
+from app.status.pushes import WatchedPush
 from app.vault import Vault
 
 _PORTS = "app.integrations."
+_OWN_MEMORY = "memory"
 
 
 class Role(StrEnum):
@@ -39,6 +42,7 @@ class Partners:
     counters: Counters
     bus: Bus
     sms: SmsSender | None
+    push: tuple[PushProvider, ...]
 
 
 async def open_partners(
@@ -59,7 +63,6 @@ async def open_partners(
     core: CoreBank = await core_file.connect(core_file.Settings(), clock=clock)
     rail = adapters.load(_PORTS + "rails", settings.rails[0])
     identity = adapters.load(_PORTS + "identity", settings.identity)
-    counters = adapters.load(_PORTS + "counters", settings.counters)
     sms = None
     if Role.WORKER in roles:
         sms_file = adapters.load(_PORTS + "sms", settings.sms)
@@ -70,10 +73,49 @@ async def open_partners(
         core=core,
         rail=await rail.connect(core=core),
         identity=await identity.connect(settings, vault),
-        counters=await counters.connect(clock),
+        counters=await _counters(settings, clock, stack),
         bus=await _bus(settings),
         sms=sms,
+        push=await _push(settings, clock, health, stack, roles),
     )
+
+
+async def _push(
+    settings: Settings,
+    clock: Clock,
+    health: Health,
+    stack: AsyncExitStack,
+    roles: frozenset[Role],
+) -> tuple[PushProvider, ...]:
+    """Open the push providers of a worker.
+
+    Raises:
+        Misconfigured: two of them send to one kind of address.
+    """
+    opened: list[PushProvider] = []
+    for name in settings.push if Role.WORKER in roles else ():
+        file = adapters.load(_PORTS + "push", name)
+        found: PushProvider = await file.connect(file.Settings(), clock=clock)
+        stack.push_async_callback(found.close)
+        if any(found.kinds & other.kinds for other in opened):
+            raise Misconfigured(f"PUSH: {name} and another send to the same addresses")
+        opened.append(WatchedPush(health, found))
+    return tuple(opened)
+
+
+async def _counters(
+    settings: Settings, clock: Clock, stack: AsyncExitStack
+) -> Counters:
+    """Open the counters; shared ones get this process's own memory as a spare."""
+    folder = _PORTS + "counters"
+    opened: Counters = await adapters.load(folder, settings.counters).connect(
+        settings, clock
+    )
+    if settings.counters != _OWN_MEMORY:
+        spare = await adapters.load(folder, _OWN_MEMORY).connect(settings, clock)
+        opened = SparedCounters(opened, spare, clock)
+    stack.push_async_callback(opened.close)
+    return opened
 
 
 async def _bus(settings: Settings) -> Bus:

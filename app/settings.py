@@ -7,18 +7,27 @@ from this file.
 
 import difflib
 import os
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.written import AndroidApps, IosApps, Limit, Rate, Words
 
 PREFIX = "SIXPENCE_"
 # An adapter owns its own block: prefix, folder, file. Its Settings class checks it.
-_ADAPTER_BLOCKS = ("CORE_BANKING_", "RAILS_", "SMS_", "IDENTITY_", "COUNTERS_")
+_ADAPTER_BLOCKS = (
+    *("CORE_BANKING_", "RAILS_", "SMS_", "IDENTITY_", "COUNTERS_"),
+    *("PUSH_FCM_", "PUSH_CONSOLE_"),
+)
 
 
 class Misconfigured(Exception):
@@ -31,31 +40,6 @@ class Environment(StrEnum):
     DEMO = "demo"
     TEST = "test"
     PRODUCTION = "production"
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A count per window of seconds, written `10/60s`."""
-
-    count: int
-    window_s: int
-
-
-def _rate(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    count, _, window = value.partition("/")
-    return Rate(int(count), int(window.removesuffix("s")))
-
-
-def _words(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(word.strip() for word in value.split(",") if word.strip())
-    return value
-
-
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
-Limit = Annotated[Rate, NoDecode, BeforeValidator(_rate)]
 
 
 class Settings(BaseSettings):
@@ -106,22 +90,36 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least level that is written."
     )
+    shutdown_jitter_s: float = Field(
+        15.0, description="Longest spread of the phones' return after a shutdown."
+    )
     drain_s: float = Field(
         20.0, description="Wait for open transactions at shutdown, seconds."
     )
 
     # ---- data
     database_url: str = Field(
-        "sqlite://.sixpence/bank.db", description="sqlite://FILE or postgres://..."
+        "sqlite://.sixpence/bank.db",
+        description="sqlite://FILE or postgres://USER@HOST/NAME?sslmode=verify-full.",
+        repr=False,
+    )
+    database_password_file: Path | None = Field(
+        None, description="PostgreSQL: file with the password, read per connection."
     )
     database_synchronous: Literal["FULL", "NORMAL", "OFF"] = Field(
         "FULL", description="SQLite only: OFF is for tests, never for money."
     )
     database_wait_s: float = Field(
-        10.0, description="Longest wait for a connection before SERVICE_UNAVAILABLE."
+        10.0, description="SQLite: longest wait for its connection, seconds."
+    )
+    database_pool_wait_s: float = Field(
+        2.0, description="PostgreSQL: longest wait for a connection, seconds."
+    )
+    database_pool_min: int = Field(
+        2, description="PostgreSQL: connections kept open.", ge=0, le=100
     )
     database_pool_max: int = Field(
-        10, description="PostgreSQL connections per process.", ge=1, le=100
+        10, description="PostgreSQL: connections per process.", ge=1, le=100
     )
     bus_url: str = Field(
         "memory://", description="Where hints travel: memory:// in one process."
@@ -134,6 +132,17 @@ class Settings(BaseSettings):
     identity: str = Field("embedded", description="Adapter of the identity proof.")
     counters: str = Field(
         "memory", description="Where rates and used proofs are counted."
+    )
+    redis_url: SecretStr | None = Field(
+        None, description="redis:// or rediss:// URL of shared counters."
+    )
+
+    # ---- push
+    push: Words = Field(
+        ("fcm",), description="Adapters that reach phones, each for its addresses."
+    )
+    push_ack_window_s: float = Field(
+        3.0, description="Wait for a live phone before it is pushed to, seconds.", ge=0
     )
 
     # ---- documents
@@ -162,7 +171,33 @@ class Settings(BaseSettings):
     attestation: Literal["off", "prefer", "require"] = Field(
         "off", description="What a new device must attest; off is for laptops."
     )
+    android_apps: AndroidApps = Field(
+        (), description="Our Android apps, package:certificate digest; others fail."
+    )
+    ios_apps: IosApps = Field((), description="Our iOS apps, TEAM.bundle; others fail.")
+    android_patch_floor: int | None = Field(
+        None, description="Oldest Android patch that attests, YYYYMM.", ge=200_001
+    )
+    app_attest_development: bool = Field(
+        default=False, description="Whether App Attest of unpublished builds is BASIC."
+    )
+    webauthn_rp_id: str = Field(
+        "localhost", description="Domain passkeys belong to; may never change."
+    )
+    webauthn_origins: Words = Field(
+        (),
+        description="Exact origins passkeys may come from; empty: the public URL.",
+    )
     mpin_tries: int = Field(5, description="Wrong mPINs in a row before it is erased.")
+    factor_tries: int = Field(
+        5, description="Wrong answers in a row before any other factor pauses.", ge=1
+    )
+    factor_pause_s: int = Field(
+        900, description="First pause of such a factor, seconds; each next one doubles."
+    )
+    factor_pause_max_s: int = Field(
+        86400, description="Longest pause of such a factor, seconds."
+    )
     device_tries: int = Field(
         10, description="Wrong factors of any kind before the device is locked."
     )
@@ -183,6 +218,7 @@ class Settings(BaseSettings):
         default=False, description="Whether a code works again; the demo's do."
     )
     devices_max: int = Field(3, description="Bound devices per customer.", ge=1)
+    passkeys_max: int = Field(10, description="Passkeys per customer.", ge=1)
     cooling_s: int = Field(86400, description="Waiting time of a new device, seconds.")
     payee_cooling_s: int = Field(
         86400, description="Waiting time of a new payee, seconds."
@@ -200,12 +236,16 @@ class Settings(BaseSettings):
     )
     limit_login: Limit = Field(Rate(10, 60), description="Sign-in fields of one key.")
     limit_respond: Limit = Field(Rate(10, 60), description="Approvals of one key.")
+    limit_refresh: Limit = Field(Rate(30, 60), description="Refreshes of one key.")
     limit_enrol: Limit = Field(Rate(3, 600), description="Codes sent per number.")
     limit_enrol_day: Limit = Field(
         Rate(5, 86400), description="Codes sent per number and day."
     )
     limit_resend: Limit = Field(Rate(1, 60), description="Codes sent again per number.")
     limit_step_ups: int = Field(3, description="Pending step-ups per session.")
+    limit_push_set: Limit = Field(
+        Rate(5, 86400), description="New push addresses of one device."
+    )
     limit_address_requests: Limit = Field(
         Rate(600, 60), description="Requests of an address without a proven key."
     )
@@ -286,6 +326,9 @@ def _refuse_unsafe(chosen: Settings) -> None:
         "IDLE_S may not pass 300": chosen.idle_s > 300,  # noqa: PLR2004  -- PSD2 RTS Art. 4
         "INTROSPECTION must be off": chosen.introspection,
         "DATABASE_SYNCHRONOUS must be FULL": chosen.database_synchronous != "FULL",
+        "DATABASE_URL may hold no password: give DATABASE_PASSWORD_FILE": bool(
+            urlsplit(chosen.database_url).password
+        ),
         "DEMO_CUSTOMERS may not be set": "demo_customers" in chosen.model_fields_set,
     }
     broken = [sentence for sentence, wrong in rules.items() if wrong]

@@ -48,9 +48,20 @@ transaction_retries = Counter(
 transactions_open = Gauge(
     "sixpence_transactions_open", "Shielded transactions in flight.", registry=registry
 )
+database_connections = Gauge(
+    "sixpence_database_connections",
+    "Connections to the database: open, and idle among them.",
+    ["state"],
+    registry=registry,
+)
 sockets_open = Gauge("sixpence_sockets_open", "Live sockets.", registry=registry)
 socket_closes = Counter(
     "sixpence_socket_closes", "Closed sockets by code.", ["code"], registry=registry
+)
+counters_down = Counter(
+    "sixpence_counters_down",
+    "Times the shared counters did not answer; this process counts alone then.",
+    registry=registry,
 )
 payments_moved = Counter(
     "sixpence_payments",
@@ -87,6 +98,41 @@ stream_resumes = Counter(
 )
 announcer_dropped = Counter(
     "sixpence_announcer_dropped", "Hints dropped; the poll repairs.", registry=registry
+)
+event_work_oldest = Gauge(
+    "sixpence_event_work_oldest_seconds",
+    "Age of the oldest due work row by consumer; alarm above 30.",
+    ["consumer"],
+    registry=registry,
+)
+event_work_parked = Counter(
+    "sixpence_event_work_parked",
+    "Work rows given up after 24 hours; alarm above 0.",
+    ["consumer"],
+    registry=registry,
+)
+push_outcomes = Counter(
+    "sixpence_push_outcomes",
+    "Answers of push providers; alarm when outcome CONFIG grows.",
+    ["provider", "outcome"],
+    registry=registry,
+)
+push_latency = Histogram(
+    "sixpence_push_latency_seconds",
+    "From the fact to the provider's acceptance.",
+    buckets=(0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 60, 600),
+    registry=registry,
+)
+push_due_oldest = Gauge(
+    "sixpence_push_due_oldest_seconds",
+    "Age of the oldest due push.",
+    registry=registry,
+)
+addresses_pruned = Counter(
+    "sixpence_addresses_pruned",
+    "Push addresses given up by reason.",
+    ["reason"],
+    registry=registry,
 )
 
 

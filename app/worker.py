@@ -4,12 +4,14 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 import typer
 
 from app import audit, database, telemetry, upgrade
 from app.auth import jobs as auth_jobs
-from app.bank import Bank, open_bank
+from app.bank import Bank, loop_failed, open_bank
+from app.clock import Clock
 from app.database import Proof, Tx
 from app.ids import request_id
 from app.integrations.core_banking import CanProve
@@ -24,6 +26,7 @@ PROVE_EVERY_S = 60.0
 PRUNE_EVERY_S = 3600.0
 _MARGIN = timedelta(seconds=5)
 _RESTART_S = 1.0
+_LOOK_EVERY_S = 1.0
 
 
 async def run(bank: Bank) -> None:
@@ -42,9 +45,13 @@ async def run(bank: Bank) -> None:
     }
     async with asyncio.TaskGroup() as group:
         for name, loop in loops.items():
-            group.create_task(_every(every[name], name, loop), name=name)
+            turns = _every(bank.clock, every[name], name, loop)
+            group.create_task(turns, name=name)
+        group.create_task(_for_ever("relay", bank.relay.run), name="relay")
+        group.create_task(_for_ever("push", bank.delivery.run), name="push")
         if bank.sms is not None:
-            group.create_task(_texts(bank), name="sms")
+            texts = partial(_texts, bank)
+            group.create_task(_for_ever("sms", texts), name="sms")
 
 
 async def payments(bank: Bank) -> None:
@@ -113,26 +120,35 @@ async def _remember(proof: Proof, now: datetime) -> None:
 
 
 async def _every(
-    seconds: float, name: str, loop: Callable[[], Awaitable[None]]
+    clock: Clock, seconds: float, name: str, loop: Callable[[], Awaitable[None]]
 ) -> None:
+    """Do something again and again; a bank's clock that was moved on makes it due."""
     while True:
         try:
             await loop()
-        except Exception:  # noqa: BLE001  -- the outermost frame of a worker loop
-            telemetry.log.exception("loop_failed", name=name)
-        await asyncio.sleep(seconds)
+        except Exception as failure:  # noqa: BLE001  -- the outermost frame of a worker loop
+            loop_failed(name, failure)
+        due, left_s = clock.now() + timedelta(seconds=seconds), seconds
+        while left_s > 0 and clock.now() < due:
+            await asyncio.sleep(min(left_s, _LOOK_EVERY_S))
+            left_s -= _LOOK_EVERY_S
+
+
+async def _for_ever(name: str, loop: Callable[[], Awaitable[None]]) -> None:
+    """Run a loop that waits by itself; one that fails is started again."""
+    while True:
+        try:
+            await loop()
+        except Exception as failure:  # noqa: BLE001  -- the outermost frame of a worker loop
+            loop_failed(name, failure)
+        await asyncio.sleep(_RESTART_S)
 
 
 async def _texts(bank: Bank) -> None:
     assert bank.sms is not None  # noqa: S101  -- asked by the caller
-    while True:
-        try:
-            await auth_jobs.run_sms(
-                clock=bank.clock, vault=bank.vault, sms=bank.sms, outbox=bank.outbox
-            )
-        except Exception:  # noqa: BLE001  -- the outermost frame of a worker loop
-            telemetry.log.exception("loop_failed", name="sms")
-        await asyncio.sleep(_RESTART_S)
+    await auth_jobs.run_sms(
+        clock=bank.clock, vault=bank.vault, sms=bank.sms, outbox=bank.outbox
+    )
 
 
 # ------------------------------------------------------------------ commands

@@ -1,16 +1,25 @@
 """The front door around a real bank: the edge, the page, the probes, the keys."""
 
+import asyncio
 import base64
+import json
+import logging
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
 from app import database, main
 from app.main import FrontDoor
 from app.schema import root
+from app.schema.transport.wire import Wire
 from app.settings import Environment, Settings
 
 STATUS = {"query": "{ serviceStatus { component state } }"}
@@ -175,3 +184,32 @@ async def test_other_paths_are_not_found(settings: Settings) -> None:
         answers = [await client.get(path) for path in ("/graphql/", "/admin", "/.env")]
 
     assert [answer.status_code for answer in answers] == [404, 404, 404]
+
+
+async def test_a_server_that_ends_tells_its_sockets_when_to_come_back(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL, "uvicorn.error")
+    app = main.create_app(settings)
+    config = uvicorn.Config(
+        app, port=0, ws=Wire, lifespan="on", log_config=None, access_log=False
+    )
+    opened = asyncio.Event()
+    server = main.Server(app, config, opened.set)
+    serving = asyncio.create_task(server.serve())
+    await asyncio.wait_for(opened.wait(), 10)
+    port = server.servers[0].sockets[0].getsockname()[1]
+
+    async with connect(
+        f"ws://127.0.0.1:{port}/graphql",
+        subprotocols=[Subprotocol("graphql-transport-ws")],
+        proxy=None,
+    ) as client:
+        server.handle_exit(signal.SIGTERM, None)
+        with pytest.raises(ConnectionClosed) as end:
+            await asyncio.wait_for(client.recv(), 5)
+    await asyncio.wait_for(serving, 10)
+
+    assert end.value.rcvd is not None
+    assert end.value.rcvd.code == 1012
+    assert 500 <= json.loads(end.value.rcvd.reason)["retryAfterMs"] <= 504

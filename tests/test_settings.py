@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from app import settings
-from app.settings import Environment, Misconfigured, Rate, Settings
+from app.settings import Environment, Misconfigured, Settings
+from app.written import AndroidApp, Rate
 
 SAFE: dict[str, Any] = {
     "env": "production",
@@ -177,3 +178,45 @@ def test_settings_do_not_change_after_the_start() -> None:
 
     with pytest.raises(ValueError, match="frozen"):
         chosen.port = 1
+
+
+def test_our_apps_are_named_with_what_signs_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain, colons = "ab" * 32, ":".join(["CD"] * 32)
+    monkeypatch.setenv("SIXPENCE_ANDROID_APPS", f"bank.one:{plain}, bank.two:{colons}")
+    monkeypatch.setenv("SIXPENCE_IOS_APPS", "ABCDE12345.bank.one")
+
+    chosen = settings.load()
+
+    assert chosen.android_apps == (
+        AndroidApp("bank.one", b"\xab" * 32),
+        AndroidApp("bank.two", b"\xcd" * 32),
+    )
+    assert chosen.ios_apps == ("ABCDE12345.bank.one",)
+    given = {"android_apps": chosen.android_apps}
+    assert settings.load(**given).android_apps == chosen.android_apps
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("ANDROID_APPS", "bank.one", "PACKAGE:SHA-256"),
+        ("ANDROID_APPS", "bank.one:abcd", "PACKAGE:SHA-256"),
+        ("ANDROID_APPS", "bank.one:" + "zz" * 32, "PACKAGE:SHA-256"),
+        ("ANDROID_APPS", ":" + "ab" * 32, "PACKAGE:SHA-256"),
+        ("IOS_APPS", "bank.one", "TEAM.BUNDLE"),
+        ("IOS_APPS", "ABCDE12345.", "TEAM.BUNDLE"),
+        ("ANDROID_PATCH_FLOOR", "2026", "greater than or equal"),
+    ],
+)
+def test_an_app_or_a_patch_that_cannot_be_one_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(f"SIXPENCE_{name}", value)
+
+    with pytest.raises(Misconfigured) as refused:
+        settings.load()
+
+    assert f"SIXPENCE_{name}" in str(refused.value)
+    assert sentence in str(refused.value)

@@ -1,6 +1,8 @@
 """A broken proof stops all postings until the books are right."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -88,3 +90,28 @@ async def test_unfreezing_is_refused_while_the_books_are_wrong(
         [account] = await bank.accounts.of_customer(customer)
         await deposit(bank, account.ref)
         assert await worker.prove_all(bank) == []
+
+
+async def kept_events() -> int:
+    [row] = await database.read("SELECT count(*) AS n FROM customer_event")
+    return row.get("n", int)
+
+
+async def test_a_clock_that_is_moved_on_makes_the_hourly_work_due(
+    settings: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "clock"
+    movable = settings.model_copy(update={"clock_offset_file": file})
+    async with open_bank(movable, frozenset()) as bank, asyncio.TaskGroup() as group:
+        await a_customer(bank, accounts=1, rows=2)
+        before = await kept_events()
+        working = group.create_task(worker.run(bank))
+        await asyncio.sleep(0.5)
+        assert await kept_events() == before > 0
+
+        file.write_text(str(15 * 86_400))
+
+        async with asyncio.timeout(10):
+            while await kept_events():
+                await asyncio.sleep(0.1)
+        working.cancel()

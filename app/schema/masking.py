@@ -15,7 +15,7 @@ from graphql import ArgumentNode, ExecutionResult, GraphQLError, ValueNode
 
 from app import telemetry
 from app.clock import Clock
-from app.errors import BadRequest, RequestFault
+from app.errors import BadRequest, Outage, RequestFault
 
 INTERNAL = "INTERNAL"
 INTERNAL_SENTENCE = "Something went wrong. Please try again."
@@ -91,17 +91,23 @@ class Masking:
         *,
         path: Sequence[str | int] | None = None,
     ) -> dict[str, object]:
-        """Show something unexpected as INTERNAL, and log it in full."""
+        """Show something unexpected as INTERNAL, and log it: a bug in full.
+
+        An outage behind a nested field is no bug: one line says which, because a
+        database that is away would otherwise fill the log with tracebacks.
+        """
         telemetry.errors_total.labels(code=INTERNAL).inc()
-        told = "".join(traceback.format_exception(cause)) if cause is not None else None
-        telemetry.log.error(
-            "operation_failed",
-            request_id=operation.request_id,
-            operation=operation.name,
-            document=operation.document,
-            path=".".join(map(str, path)) if path else None,
-            exception=told,
-        )
+        facts: dict[str, str | None] = {
+            "request_id": operation.request_id,
+            "operation": operation.name,
+            "document": operation.document,
+            "path": ".".join(map(str, path)) if path else None,
+        }
+        if isinstance(cause, Outage):
+            telemetry.log.warning("operation_met_outage", cause=cause.cause, **facts)
+        else:
+            told = "".join(traceback.format_exception(cause)) if cause else None
+            telemetry.log.error("operation_failed", exception=told, **facts)
         extensions = {"code": INTERNAL, "requestId": operation.request_id}
         return {"message": INTERNAL_SENTENCE, "extensions": extensions}
 

@@ -12,6 +12,7 @@ from app.realtime import log
 from app.schema import guards
 from app.schema.accounts.accounts import CustomerFields as AccountFields
 from app.schema.auth.devices import CustomerFields as DeviceFields
+from app.schema.auth.passkeys import CustomerFields as PasskeyFields
 from app.schema.auth.sign_in import LoginFinishInput, TokenPair, signed_in
 from app.schema.context import Context, Info
 from app.schema.guards import AuthLevel
@@ -27,7 +28,14 @@ from app.schema.scalars import SENSITIVE, EventCursor, Node
         "document loads it."
     )
 )
-class Customer(AccountFields, BeneficiaryFields, PaymentFields, DeviceFields, Node):
+class Customer(
+    AccountFields,
+    BeneficiaryFields,
+    PaymentFields,
+    PasskeyFields,
+    DeviceFields,
+    Node,
+):
     """One customer, as herself."""
 
     stream_position: EventCursor = strawberry.field(

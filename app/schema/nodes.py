@@ -13,6 +13,7 @@ from app.ids import (
     ChallengeId,
     DeviceId,
     MalformedId,
+    PasskeyId,
     PaymentId,
     TransactionId,
 )
@@ -20,6 +21,7 @@ from app.schema import guards
 from app.schema.accounts.accounts import account_node, transaction_node
 from app.schema.auth.challenges import challenge_node
 from app.schema.auth.devices import device_node
+from app.schema.auth.passkeys import passkey_node
 from app.schema.context import Context, Info
 from app.schema.guards import AuthLevel
 from app.schema.payments.beneficiaries import beneficiary_node
@@ -46,6 +48,9 @@ LOOK_UPS: Mapping[str, LookUp] = MappingProxyType(
         ),
         DeviceId.prefix: lambda context, text: device_node(
             context, DeviceId.parse(text)
+        ),
+        PasskeyId.prefix: lambda context, text: passkey_node(
+            context, PasskeyId.parse(text)
         ),
         ChallengeId.prefix: lambda context, text: challenge_node(
             context, ChallengeId.parse(text)

@@ -14,8 +14,9 @@ from strawberry.schema.config import StrawberryConfig
 from app.schema import challenges, me, nodes, refusals, status
 from app.schema.accounts import accounts
 from app.schema.auth import challenges as approvals
-from app.schema.auth import devices, enrolment, sign_in
+from app.schema.auth import devices, enrolment, passkeys, sign_in
 from app.schema.events import streams
+from app.schema.notifications import addresses, receipts
 from app.schema.payments import beneficiaries, mutations, payments
 from app.schema.scalars import SCALARS, Sensitive
 
@@ -25,6 +26,7 @@ _SLICES = (
     approvals,
     devices,
     enrolment,
+    passkeys,
     sign_in,
     accounts,
     beneficiaries,
@@ -34,6 +36,8 @@ _SLICES = (
     me,
     challenges,
     streams,
+    addresses,
+    receipts,
 )
 
 _DESCRIPTIONS = {

@@ -3,7 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
-from app.errors import BadRequest, Forbidden, TooComplex, Unauthenticated
+from app.errors import BadRequest, Forbidden, Outage, TooComplex, Unauthenticated
 from app.schema.masking import Masking, Operation
 from tests.schema.tiny import SECRET, a_bank
 
@@ -73,3 +73,14 @@ def test_a_bug_is_logged_in_full_every_time() -> None:
     assert logs[0]["log_level"] == "error"
     assert SECRET in logs[0]["exception"]
     assert (logs[0]["operation"], logs[0]["path"]) == ("Home", "me.0")
+
+
+def test_an_outage_is_one_line_that_names_it() -> None:
+    masking, _ = a_masking()
+    with capture_logs() as logs:
+        shown = masking.failure(Outage("DATABASE_AWAY"), TOLD, path=["me"])
+
+    assert "DATABASE_AWAY" not in str(shown)
+    assert logs[0]["log_level"] == "warning"
+    assert (logs[0]["cause"], logs[0]["operation"]) == ("DATABASE_AWAY", "Home")
+    assert "exception" not in logs[0]

@@ -2,13 +2,17 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
+import orjson
 import pytest
 from websockets.exceptions import InvalidStatus
 
 from app.clock import Clock
 from app.ids import CustomerId, DeviceId
+from app.realtime.sockets import Sockets
 from app.schema.transport.codes import MEANING, Close
+from app.settings import Settings
 from tests.realtime.patience import until
 from tests.schema.line import Line, ask, closed, heard, init, say
 
@@ -64,7 +68,7 @@ async def test_a_session_that_ended_during_the_init_gets_no_seat(line: Line) -> 
     async with line.open() as client:
         await init(client, "ann")
 
-        assert (await closed(client))[0] == 4401
+        assert await closed(client) == (4401, "SESSION_ENDED")
 
 
 async def test_a_device_and_a_customer_can_be_closed_as_a_whole(line: Line) -> None:
@@ -88,6 +92,50 @@ async def test_closing_all_admits_none_any_more(line: Line) -> None:
             pass
 
     assert refused.value.response.status_code == 503
+
+
+async def test_a_shutdown_tells_every_phone_when_to_come_back(line: Line) -> None:
+    line.callers.phone("ann", customer=ANN)
+
+    async with line.signed_in("ann") as client, line.open() as silent:
+        line.sockets.send_away()
+        told = [await closed(client), await closed(silent)]
+    with pytest.raises(InvalidStatus) as refused:
+        async with line.open():
+            pass
+
+    assert [code for code, _ in told] == [1012, 1012]
+    waits = [orjson.loads(reason)["retryAfterMs"] for _, reason in told]
+    assert all(500 <= wait <= 501 for wait in waits)
+    assert refused.value.response.status_code == 503
+
+
+@pytest.mark.parametrize("chosen", [{"socket_admit_per_s": 1, "shutdown_jitter_s": 3}])
+async def test_many_phones_are_told_to_come_back_one_after_the_other(
+    settings: Settings, chosen: dict[str, Any]
+) -> None:
+    class Told:
+        """A link that keeps what it is closed with."""
+
+        def __init__(self) -> None:
+            self.ends: list[tuple[int, str]] = []
+
+        def ping(self) -> None:
+            raise AssertionError("nobody is silent here")
+
+        def close(self, code: int, reason: str = "") -> None:
+            self.ends.append((code, reason))
+
+    sockets = Sockets(settings.model_copy(update=chosen), Clock())
+    links = [Told() for _ in range(200)]
+    for link in links:
+        sockets.open(link, "192.0.2.1")
+
+    sockets.send_away()
+
+    waits = [orjson.loads(link.ends[0][1])["retryAfterMs"] for link in links]
+    assert all(500 <= wait <= 3500 for wait in waits)
+    assert len({wait // 500 for wait in waits}) >= 5
 
 
 async def test_sockets_that_come_and_go_leave_nothing(line: Line) -> None:

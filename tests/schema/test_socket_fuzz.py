@@ -6,8 +6,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection
 
-from app import settings as app_settings
 from app.schema.transport.codes import Close
+from app.written import Rate
 from tests.schema.line import Line, ask, heard
 
 DOCUMENTED = {code.value for code in Close} | {1000, 1009}
@@ -61,7 +61,7 @@ def _text(frame: object) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "chosen",
-    [{"limit_address_handshakes": app_settings.Rate(100_000, 1)}],
+    [{"limit_address_handshakes": Rate(100_000, 1)}],
 )
 @given(frames=st.lists(_FRAME, max_size=6))
 @hypothesis_settings(max_examples=200)

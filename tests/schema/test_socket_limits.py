@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from app import settings as app_settings
 from app.ids import CustomerId
+from app.written import Rate
 from tests.realtime.patience import until
 from tests.schema.line import Line, ask, closed, heard, init, say
 
@@ -104,9 +104,7 @@ async def test_a_full_process_answers_503_with_retry_after(line: Line) -> None:
     assert 2 <= int(response.headers["Retry-After"]) <= 20
 
 
-@pytest.mark.parametrize(
-    "chosen", [{"limit_address_handshakes": app_settings.Rate(2, 600)}]
-)
+@pytest.mark.parametrize("chosen", [{"limit_address_handshakes": Rate(2, 600)}])
 async def test_an_address_that_connects_too_often_gets_429(line: Line) -> None:
     for _ in range(2):
         async with line.open():

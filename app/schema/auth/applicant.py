@@ -7,7 +7,8 @@ from strawberry import UNSET
 
 from app.auth import signing
 from app.auth.applicant import Activation
-from app.auth.devices import BindRequest
+from app.auth.attestation import AndroidChain, AppAttestation, Evidence
+from app.auth.binding import BindRequest
 from app.auth.errors import ChallengeFailed, EnrolmentExpired
 from app.auth.keys import Jwk, KeyRefused, read_jwk
 from app.schema.auth.devices import BoundDevice, Device
@@ -203,6 +204,15 @@ class AttestationInput:
         ),
     )
 
+    def read(self) -> Evidence | None:
+        """Give the statement as the room knows it; None where the phone has none."""
+        if self.android_key:
+            return AndroidChain(tuple(self.android_key.chain))
+        if self.app_attest:
+            given = self.app_attest
+            return AppAttestation(given.key_id, given.attestation_object)
+        return None
+
 
 @strawberry.input
 class DeviceBindInput:
@@ -235,7 +245,7 @@ class DeviceBindInput:
             name=self.name,
             jwk=self.jwk.read(),
             signature=self.signature,
-            attests=not self.attestation.none,
+            attestation=self.attestation.read(),
         )
 
 

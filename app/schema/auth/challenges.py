@@ -1,6 +1,8 @@
 """What a phone is asked to sign, and what answers it."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import cast
 
 import strawberry
 from strawberry import UNSET
@@ -12,7 +14,7 @@ from app.schema import refusals
 from app.schema.auth.enums import ChallengeState, FactorKind, Purpose
 from app.schema.context import Context
 from app.schema.refusals import CredentialError, UserError
-from app.schema.scalars import SENSITIVE, Money, Node
+from app.schema.scalars import JSON, SENSITIVE, Money, Node
 
 
 @strawberry.type
@@ -111,13 +113,21 @@ class Challenge(Node):
     )
     allowed: list[FactorKind] = strawberry.field(
         description=(
-            "Factors that may answer, best first, never empty. Besides the factor "
-            "every approval carries a signature of the device key."
+            "Factors that may answer, best first, never empty. Risky payments and "
+            "sensitive step-ups take MPIN or BIOMETRIC only; ordinary ones also a "
+            "passkey. Besides the factor every approval carries a signature of the "
+            "device key."
         )
     )
     attempts_left: int
     expires_at: datetime = strawberry.field(
         description="120 s after creation for LOGIN, 300 s otherwise."
+    )
+    webauthn_options: JSON | None = strawberry.field(
+        description=(
+            "PublicKeyCredentialRequestOptions as JSON when WEBAUTHN is allowed. Its "
+            "challenge is SHA-256 of M."
+        )
     )
 
     @classmethod
@@ -135,6 +145,7 @@ class Challenge(Node):
             allowed=list(found.allowed),
             attempts_left=found.attempts_left,
             expires_at=found.expires_at,
+            webauthn_options=cast("JSON | None", found.webauthn_options),
         )
 
 
@@ -156,10 +167,18 @@ class FactorResponse:
         ),
         directives=SENSITIVE,
     )
+    webauthn: JSON | None = strawberry.field(
+        default=UNSET,
+        description="PublicKeyCredential.toJSON() of the assertion.",
+        directives=SENSITIVE,
+    )
 
     def given(self) -> room.FactorResponse:
         """Give the answer as the room knows it."""
-        return room.FactorResponse(mpin_proof=self.mpin_proof or None)
+        webauthn = cast("Mapping[str, object] | None", self.webauthn or None)
+        return room.FactorResponse(
+            mpin_proof=self.mpin_proof or None, webauthn=webauthn
+        )
 
 
 @strawberry.type(

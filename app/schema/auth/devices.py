@@ -7,7 +7,7 @@ import strawberry
 
 from app.auth import device as devices
 from app.auth import factors as room
-from app.auth import sessions as sign_ins
+from app.auth import session as sign_ins
 from app.ids import DeviceId
 from app.realtime.facts import DeviceShot
 from app.schema.auth.enums import (
@@ -103,6 +103,11 @@ class Device(Node):
     def is_current(self, info: Info) -> bool:
         """Compare with the caller's device."""
         return self.id == str(info.context.actor.device)
+
+    @field()
+    async def push_enabled(self, info: Info) -> bool:
+        """Ask for its push address, together with those of the other phones."""
+        return await PUSH_ENABLED.load(info.context, DeviceId.parse(self.id))
 
 
 @strawberry.type(description="One sign-in of one device.")
@@ -208,5 +213,12 @@ async def _devices(
     return {one.id: one for one in found}
 
 
+async def _push_enabled(
+    context: Context, keys: Sequence[DeviceId]
+) -> Mapping[DeviceId, bool]:
+    return await context.bank.addresses.enabled(keys)
+
+
 FACTORS = Batch("factors", _factors)
+PUSH_ENABLED = Batch("push_enabled", _push_enabled)
 DEVICE = Batch("device", _devices)

@@ -5,8 +5,8 @@ from datetime import datetime
 import strawberry
 from strawberry import UNSET
 
-from app.auth import sessions
-from app.ids import DeviceId
+from app.auth import session
+from app.ids import DeviceId, SessionId
 from app.schema import guards
 from app.schema.auth.challenges import Challenge, FactorResponse, challenge_id
 from app.schema.auth.enums import FactorKind
@@ -49,7 +49,7 @@ class TokenPair:
     )
 
     @classmethod
-    def of(cls, pair: sessions.TokenPair) -> "TokenPair":
+    def of(cls, pair: session.TokenPair) -> "TokenPair":
         """Show a pair of the room."""
         return cls(
             access_token=pair.access_token,
@@ -95,6 +95,36 @@ class LoginFinishInput:
     response: FactorResponse
 
 
+@strawberry.input
+class TokenRefreshInput:
+    """Shows a refresh token."""
+
+    refresh_token: str = strawberry.field(directives=SENSITIVE)
+
+
+@strawberry.type
+class TokenRefreshPayload:
+    """The successor of the refresh token, and a new access token."""
+
+    tokens: TokenPair | None = None
+    user_errors: list[UserError] = strawberry.field(default_factory=list)
+
+
+@strawberry.input
+class SessionRevokeInput:
+    """Names one of the customer's sessions."""
+
+    id: strawberry.ID
+
+
+@strawberry.type
+class SessionRevokePayload:
+    """Which session is over now."""
+
+    revoked_session_id: strawberry.ID | None = None
+    user_errors: list[UserError] = strawberry.field(default_factory=list)
+
+
 @strawberry.type
 class LogoutPayload:
     """Whether this device has no session now."""
@@ -122,6 +152,41 @@ class Mutation:
     ) -> LoginStartPayload:
         """Make a challenge."""
         return await answered(LoginStartPayload, _start(info.context, input))
+
+    @guards.mutation(
+        level=AuthLevel.ANONYMOUS,
+        cost=100,
+        description=(
+            "New tokens, for the refresh token and the DPoP proof of the device. The "
+            "proof is checked by the field itself and not by the guard, so that a "
+            "copied token under a foreign key is recognised. Refusals: SESSION_LOCKED, "
+            "SESSION_ENDED, INVALID_CREDENTIAL (wrong token, or the key of another "
+            "device: the session lives on and the customer is told)."
+        ),
+    )
+    async def token_refresh(
+        self,
+        info: Info,
+        input: TokenRefreshInput,  # noqa: A002  -- the contract's name
+    ) -> TokenRefreshPayload:
+        """Give the next tokens."""
+        return await answered(TokenRefreshPayload, _refresh(info.context, input))
+
+    @guards.mutation(
+        level=AuthLevel.LOGIN,
+        scope="security",
+        cost=100,
+        description=(
+            "Ends a session of the customer and its sockets, this one or another."
+        ),
+    )
+    async def session_revoke(
+        self,
+        info: Info,
+        input: SessionRevokeInput,  # noqa: A002  -- the contract's name
+    ) -> SessionRevokePayload:
+        """End that session."""
+        return await answered(SessionRevokePayload, _revoke(info.context, input))
 
     @guards.mutation(
         level=AuthLevel.DEVICE,
@@ -156,6 +221,16 @@ async def _start(context: Context, given: LoginStartInput) -> LoginStartPayload:
     device = DeviceId.parse(given.device_id) if given.device_id else None
     challenge = await context.bank.logins.start(context.actor, device)
     return LoginStartPayload(challenge=Challenge.of(challenge))
+
+
+async def _refresh(context: Context, given: TokenRefreshInput) -> TokenRefreshPayload:
+    pair = await context.bank.refreshes.refresh(context.actor, given.refresh_token)
+    return TokenRefreshPayload(tokens=TokenPair.of(pair))
+
+
+async def _revoke(context: Context, given: SessionRevokeInput) -> SessionRevokePayload:
+    await context.bank.sessions.revoke(context.actor, SessionId.parse(given.id))
+    return SessionRevokePayload(revoked_session_id=given.id)
 
 
 async def _logout(context: Context) -> LogoutPayload:

@@ -152,7 +152,10 @@ class Subscription:
         context = info.context
         wanted = None if categories is None else frozenset(categories)
         found = context.bank.hub.subscribe(
-            context.actor.known_customer, _position(after), wanted
+            context.actor.known_customer,
+            _position(after),
+            wanted,
+            context.actor.device,
         )
         sight = _Sight(context)
         async with aclosing(found) as items:

@@ -226,7 +226,9 @@ class Connection:
         )
         refused = self._desk.sockets.seat(seat, holder)
         if refused is not None:
-            raise _Ends(Close(refused), "TOO_MANY_SOCKETS")
+            code = Close(refused)
+            ended = code is not Close.TOO_MANY  # it did while the proof was checked
+            raise _Ends(code, "SESSION_ENDED" if ended else "TOO_MANY_SOCKETS")
         self._actor = actor
         await self._send({"type": "connection_ack", "payload": self._ack(expires_at)})
 
