@@ -23,6 +23,7 @@ from mock_mobile_client.errors import (
 
 if TYPE_CHECKING:
     from mock_mobile_client.commands import Commands
+    from mock_mobile_client.enums import FactorKind
 
 USAGE, UNREACHABLE, REFUSED = 2, 3, 1
 INTERRUPTED = 130
@@ -84,21 +85,23 @@ def enrol(
     customer: Annotated[str, typer.Argument(help="asha or ben")],
     phone: Annotated[str | None, typer.Option("--as", help="Asha-1, Asha-2 …")] = None,
     code: Annotated[str | None, typer.Option(help="Activation code.")] = None,
+    *,
+    passkey: Annotated[
+        bool, typer.Option("--passkey", help="Register one too.")
+    ] = False,
 ) -> None:
     """Bind a phone by activation code and SMS, and set its mPIN."""
-    _run(_commands(ctx).enrol(phone or customer, code))
+    _run(_commands(ctx).enrol(phone or customer, code, passkey=passkey))
 
 
 @app.command()
 def login(
     ctx: typer.Context,
     phone: As = "Asha-1",
-    factor: Annotated[str, typer.Option("--with", help="mpin")] = "mpin",
+    factor: Annotated[str, typer.Option("--with", help="mpin or passkey")] = "mpin",
 ) -> None:
     """Sign in."""
-    if factor.casefold() != "mpin":
-        raise typer.BadParameter("this build signs in with mpin", param_hint="--with")
-    _run(_commands(ctx).login(phone))
+    _run(_commands(ctx).login(phone, _factor(factor, "--with")))
 
 
 @app.command()
@@ -125,16 +128,24 @@ def statement(
 
 
 @app.command()
-def pay(
+def pay(  # noqa: PLR0913, PLR0917  -- the options of the command line
     ctx: typer.Context,
     payee: Annotated[str, typer.Argument(help="Saved payee or own account.")],
     amount: Annotated[tuple[str, str], typer.Argument(metavar="250.00 INR")],
     source: Annotated[str | None, typer.Option("--from", help="Own account.")] = None,
     key: Annotated[str | None, typer.Option(help="Idempotency key to repeat.")] = None,
+    approve: Annotated[str, typer.Option(help="mpin or passkey")] = "mpin",
     phone: As = "Asha-1",
 ) -> None:
-    """Pay, approving with the mPIN."""
-    _run(_commands(ctx).pay(phone, payee, " ".join(amount), source, key))
+    """Pay, approving with the mPIN or a passkey."""
+    factor = _factor(approve, "--approve")
+    commands = _commands(ctx)
+    from mock_mobile_client.commands import (  # noqa: PLC0415  -- --help stays quick
+        PayWish,
+    )
+
+    wish = PayWish(payee, " ".join(amount), source, key)
+    _run(commands.pay(phone, wish, factor))
 
 
 @app.command()
@@ -146,8 +157,32 @@ def watch(
     ] = None,
     phone: As = "Asha-1",
 ) -> None:
-    """Print the live stream."""
+    """Print stream and pushes as they come, and how long each took."""
     _run(_commands(ctx).watch(phone, after, for_s))
+
+
+@app.command()
+def sleep(ctx: typer.Context, phone: As = "Asha-1") -> None:
+    """Send a phone that is watched to the background: pushes still come."""
+    _run(_commands(ctx).sleep(phone, asleep=True))
+
+
+@app.command()
+def wake(ctx: typer.Context, phone: As = "Asha-1") -> None:
+    """Bring it back: the stream resumes where it was."""
+    _run(_commands(ctx).sleep(phone, asleep=False))
+
+
+@app.command()
+def airplane(
+    ctx: typer.Context,
+    state: Annotated[str, typer.Argument(metavar="on|off")],
+    phone: As = "Asha-1",
+) -> None:
+    """Cut a phone off from everything, also while it is watched; or let it back."""
+    if state.casefold() not in {"on", "off"}:
+        raise typer.BadParameter("say on or off", param_hint="on|off")
+    _run(_commands(ctx).airplane(phone, on=state.casefold() == "on"))
 
 
 @app.command()
@@ -176,7 +211,7 @@ def add_payee(
 
 @app.command()
 def proof(
-    ctx: typer.Context, number: Annotated[int, typer.Argument(help="1 or 2")]
+    ctx: typer.Context, number: Annotated[int, typer.Argument(help="1 to 5, 7")]
 ) -> None:
     """Run one of the proofs of acceptance.md against this server."""
     _run(_commands(ctx).proof(number))
@@ -186,6 +221,24 @@ def proof(
 def doctor(ctx: typer.Context) -> None:
     """Check clock, addresses, socket and documents, with hints."""
     _run(_commands(ctx).doctor())
+
+
+def _factor(word: str, option: str) -> "FactorKind":
+    """The factor a word names.
+
+    Raises:
+        BadParameter: this build has none of that name.
+    """
+    from mock_mobile_client.enums import (  # noqa: PLC0415  -- --help stays quick
+        FactorKind,
+    )
+
+    known = {"mpin": FactorKind.MPIN, "passkey": FactorKind.WEBAUTHN}
+    if word.casefold() not in known:
+        raise typer.BadParameter(
+            f"this build has {', '.join(known)}", param_hint=option
+        )
+    return known[word.casefold()]
 
 
 def _commands(ctx: typer.Context) -> "Commands":

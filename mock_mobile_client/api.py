@@ -76,10 +76,14 @@ def unpack(reply: Reply, field: str) -> JsonObject:
 
 
 class Api:
-    """One phone's line to the bank. Owns its HTTP connections; close it."""
+    """One phone's line to the bank. Owns its HTTP connections; close it.
+
+    While `offline` nothing leaves the phone, as in airplane mode.
+    """
 
     def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
         self.endpoint = url.rstrip("/") + "/graphql"
+        self.offline = False
         self._clock = clock
         self._nonce: str | None = None
         self._nonce_at = 0.0
@@ -115,12 +119,18 @@ class Api:
         """
         tried: set[str] = set()
         while True:
-            reply = await self._post(body, credentials)
+            reply = await self._post(body, self._headers(body, credentials))
             code = reply.errors[0].get("extensions", {}) if reply.errors else {}
             cause = code.get("code")
             if credentials.key is None or cause not in NEW_PROOF or cause in tried:
                 return reply
             tried.add(cause)
+
+    async def send_under(
+        self, body: bytes, covered: bytes, credentials: Credentials
+    ) -> Reply:
+        """Send these bytes once, under a proof that covers others."""
+        return await self._post(body, self._headers(covered, credentials))
 
     async def send_losing_reply(self, body: bytes, credentials: Credentials) -> None:
         """Send these bytes and close the line right after the last one.
@@ -128,6 +138,7 @@ class Api:
         Raises:
             Unreachable: no line to the bank at all.
         """
+        self._be_online()
         address = urlsplit(self.endpoint)
         head = [f"POST {address.path} HTTP/1.1", f"host: {address.netloc}"]
         headers = self._headers(body, credentials) | {"content-length": str(len(body))}
@@ -166,10 +177,15 @@ class Api:
             headers["authorization"] = f"DPoP {credentials.token}"
         return headers
 
-    async def _post(self, body: bytes, credentials: Credentials) -> Reply:
+    def _be_online(self) -> None:
+        if self.offline:
+            raise Unreachable("the phone is in airplane mode")
+
+    async def _post(self, body: bytes, headers: dict[str, str]) -> Reply:
+        self._be_online()
         try:
             response = await self._http.post(
-                self.endpoint, content=body, headers=self._headers(body, credentials)
+                self.endpoint, content=body, headers=headers
             )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Unreachable(f"{self.endpoint} cannot be reached") from error

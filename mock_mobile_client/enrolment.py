@@ -31,7 +31,7 @@ async def is_bound(handset: Handset) -> bool:
         if refused.reason in UNKNOWN_PHONE or refused.code == "DEVICE_BLOCKED":
             return False
         raise
-    handset.keep(token=None, token_expires_at=None)
+    handset.keep(token=None, token_expires_at=None, refresh_token=None)
     return True
 
 
@@ -79,7 +79,9 @@ async def _bind_key(handset: Handset, nonce: str) -> DeviceValue:
         hardware_key=None,
         token=None,
         token_expires_at=None,
+        refresh_token=None,
         cursor=None,
+        shown={},
         unanswered=(),
     )
     signature = key.sign(bind_message(unb64url(nonce), key.jkt))

@@ -7,6 +7,7 @@ PhoneError
 ├── NotSeen         something awaited on the live stream did not come
 ├── NotAsIntended   a challenge says something the person did not ask for
 ├── NotReady        this phone lacks what the call needs: enrol or sign in first
+├── PasskeyRefused  the phone's authenticator says no, by its WebAuthn name
 └── BadEntry        the person typed something the phone itself refuses
 ProofFailed         a proof saw something else than it must
 """
@@ -94,6 +95,19 @@ class NotAsIntended(PhoneError):
 
 class NotReady(PhoneError):
     """The phone lacks a key, an mPIN or a session for this call."""
+
+
+class PasskeyRefused(PhoneError):
+    """The phone's authenticator makes or uses no passkey for these options.
+
+    Attributes:
+        name: The DOMException of WebAuthn Level 3 an app would see, for example
+            SecurityError, InvalidStateError or NotAllowedError.
+    """
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.name = name
 
 
 class BadEntry(PhoneError):

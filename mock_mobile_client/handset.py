@@ -9,7 +9,7 @@ from typing import Any
 from mock_mobile_client import documents
 from mock_mobile_client.api import Api, Credentials, encode
 from mock_mobile_client.dpop import Covered
-from mock_mobile_client.errors import NotReady
+from mock_mobile_client.errors import NotReady, Unreachable
 from mock_mobile_client.keys import DeviceKey
 from mock_mobile_client.pin import ITERATIONS
 from mock_mobile_client.store import MemoryStore, PhoneState, Store, Unanswered
@@ -105,6 +105,21 @@ class Handset:
         """Send a shipped operation; see `Api.call`."""
         document = documents.load(operation)
         return await self.api.call(document, variables, self.credentials(level))
+
+    async def call_surely(
+        self, operation: str, variables: JsonObject, level: Level = Level.LOGIN
+    ) -> JsonObject:
+        """Send a call that repeats safely; once more if its answer is lost.
+
+        Raises:
+            Unreachable: it was lost twice, or never left this phone.
+        """
+        try:
+            return await self.call(operation, variables, level)
+        except Unreachable as lost:
+            if not lost.sent:
+                raise
+        return await self.call(operation, variables, level)
 
     async def lose_reply(self, call: Unanswered) -> None:
         """Note the call, send it, and close the line before any answer.

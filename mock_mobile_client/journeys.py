@@ -1,4 +1,4 @@
-"""The numbered scenario of `demo`: two customers, two phones, thirteen steps.
+"""The numbered scenario of `demo`: two customers, two phones.
 
 One run spends at most 100.00 INR, and the last steps bring everything back, so it works
 any number of times on one database.
@@ -8,61 +8,32 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TypeVar
 
 from mock_mobile_client.enums import PaymentStatus
-from mock_mobile_client.errors import (
-    NotReady,
-    PhoneError,
-    ProofFailed,
-    Refused,
-    expect,
+from mock_mobile_client.errors import PhoneError, ProofFailed, Refused, expect
+from mock_mobile_client.journeys_live import (
+    listen_for_pushes,
+    lose_the_line,
+    sleep_and_wake,
 )
-from mock_mobile_client.live import Live
-from mock_mobile_client.money import MoneyValue, money
+from mock_mobile_client.journeys_sign_in import (
+    copy_refresh_token,
+    pay_with_passkey,
+    refresh_tokens,
+    register_passkey,
+    sign_in_with_passkey,
+)
+from mock_mobile_client.money import money
 from mock_mobile_client.phone import EVERYDAY, Phone, introduce
-from mock_mobile_client.values import BalanceValue, HomeValue
+from mock_mobile_client.stage import SAVINGS, Stage, everyday, moved, present
 
-SAVINGS = "Savings"
 PAID, LOST, MOVED = money("25.00 INR"), money("10.00 INR"), money("5.00 INR")
 ENDED_SESSION = 4401
 WRONG_PIN = "508143"
-T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Stage:
-    """What the scenario carries from step to step."""
-
-    asha: Phone
-    ben: Phone
-    open_streams: AsyncExitStack
-    asha_at_first: HomeValue | None = None
-    asha_live: Live | None = None
-    ben_live: Live | None = None
-    asha_before: BalanceValue | None = None
-    ben_before: BalanceValue | None = None
-
-    @property
-    def streams(self) -> tuple[Live, Live]:
-        """Both live streams, Asha's first."""
-        return present(self.asha_live), present(self.ben_live)
-
-
-def present(value: T | None) -> T:
-    """What an earlier step left."""
-    if value is None:
-        raise NotReady("an earlier step of the scenario is missing")
-    return value
-
-
-async def everyday(phone: Phone) -> BalanceValue:
-    """Fresh figures of the account everybody has."""
-    return present((await phone.account(EVERYDAY)).balance)
 
 
 async def enrol(stage: Stage) -> str:
-    """Step 1: activation code, SMS, device key."""
+    """Activation code, SMS, device key."""
     told = []
     for phone in (stage.asha, stage.ben):
         device = await phone.bind()
@@ -73,19 +44,19 @@ async def enrol(stage: Stage) -> str:
 
 
 async def set_mpin(stage: Stage) -> str:
-    """Step 2: the PIN stays on the phone, a secret goes to the bank once."""
+    """The PIN stays on the phone, a secret goes to the bank once."""
     fresh = [await phone.set_mpin() for phone in (stage.asha, stage.ben)]
     return ", ".join("set" if one else "already set" for one in fresh)
 
 
 async def login(stage: Stage) -> str:
-    """Step 3: device key and mPIN over one challenge."""
+    """Device key and mPIN over one challenge."""
     tokens = [await phone.login() for phone in (stage.asha, stage.ben)]
     return f"access until {tokens[0].expires_at[11:19]} UTC"
 
 
 async def home(stage: Stage) -> str:
-    """Step 4: everything a home screen shows, from one query."""
+    """Everything a home screen shows, from one query."""
     stage.asha_at_first = await stage.asha.home()
     shown = [
         f"{one.name} {one.balance.available.formatted}"
@@ -106,14 +77,14 @@ async def watch(stage: Stage) -> str:
 
 
 async def befriend(stage: Stage) -> str:
-    """Step 6: a payee, approved by step-up; Ben reads his number to Asha."""
+    """A payee, approved by step-up; Ben reads his number to Asha."""
     payee, fresh = await introduce(stage.asha, stage.ben)
     state = "saved" if fresh else "already saved"
     return f"{payee.nickname} {payee.masked_account or ''} {state}"
 
 
 async def pay(stage: Stage) -> str:
-    """Step 7: the mPIN approves amount and payee as the payload names them."""
+    """The mPIN approves amount and payee as the payload names them."""
     stage.asha_before = await everyday(stage.asha)
     stage.ben_before = await everyday(stage.ben)
     paid = await stage.asha.pay(stage.ben.owner.name, PAID)
@@ -122,9 +93,9 @@ async def pay(stage: Stage) -> str:
 
 
 async def see_it(stage: Stage) -> str:
-    """Step 8: nobody asks, both phones show it; a fresh query says the same."""
-    asha = await _moved(stage.asha, stage.asha_before, PAID.times(-1))
-    ben = await _moved(stage.ben, stage.ben_before, PAID)
+    """Nobody asks, both phones show it; a fresh query says the same."""
+    asha = await moved(stage.asha, stage.asha_before, PAID.times(-1))
+    ben = await moved(stage.ben, stage.ben_before, PAID)
     for phone, live, fresh in zip(
         (stage.asha, stage.ben), stage.streams, (asha, ben), strict=True
     ):
@@ -133,7 +104,7 @@ async def see_it(stage: Stage) -> str:
 
 
 async def lose_replies(stage: Stage) -> str:
-    """Step 9: two answers are lost, the same variables are sent again: one debit."""
+    """Two answers are lost, the same variables are sent again: one debit."""
     payments = stage.asha.payments
     before = await everyday(stage.asha)
     order = await stage.asha.order(stage.ben.owner.name, LOST)
@@ -144,22 +115,22 @@ async def lose_replies(stage: Stage) -> str:
     lost = await payments.respond_losing_reply(order.key, answer)
     paid = await payments.final(await payments.send_again(lost))
     expect("payment", (created.id, PaymentStatus.SETTLED), (paid.id, paid.status))
-    await _moved(stage.asha, before, LOST.times(-1))
+    await moved(stage.asha, before, LOST.times(-1))
     return "paymentCreate replayed, challengeRespond repeated, one debit"
 
 
 async def move_own(stage: Stage) -> str:
-    """Step 10: between own accounts, and back."""
+    """Between own accounts, and back."""
     before = await everyday(stage.asha)
     for source, target in ((EVERYDAY, SAVINGS), (SAVINGS, EVERYDAY)):
-        moved = await stage.asha.pay(target, MOVED, source=source)
-        expect(f"{source} to {target}", PaymentStatus.SETTLED, moved.status)
-    await _moved(stage.asha, before, MOVED.times(0))
+        paid = await stage.asha.pay(target, MOVED, source=source)
+        expect(f"{source} to {target}", PaymentStatus.SETTLED, paid.status)
+    await moved(stage.asha, before, MOVED.times(0))
     return f"{MOVED} to {SAVINGS} and back"
 
 
 async def mistype(stage: Stage) -> str:
-    """Step 11: a wrong PIN costs a try; the right one gives the tries back."""
+    """A wrong PIN costs a try; the right one gives the tries back."""
     live, _ = stage.streams
     try:
         await stage.asha.session.login(WRONG_PIN)
@@ -175,7 +146,7 @@ async def mistype(stage: Stage) -> str:
 
 
 async def pay_back(stage: Stage) -> str:
-    """Step 12: Ben returns everything, so both end as they began."""
+    """Ben returns everything, so both end as they began."""
     await introduce(stage.ben, stage.asha)
     back = await stage.ben.pay(stage.asha.owner.name, PAID.plus(LOST))
     expect("status of Ben's payment", PaymentStatus.SETTLED, back.status)
@@ -190,7 +161,7 @@ async def pay_back(stage: Stage) -> str:
 
 
 async def sign_out(stage: Stage) -> str:
-    """Step 13: the session ends, its token and its socket with it."""
+    """The session ends, its token and its socket with it."""
     for phone, live in zip((stage.asha, stage.ben), stage.streams, strict=True):
         token = phone.handset.token
         await phone.logout()
@@ -213,6 +184,7 @@ SCENARIO: tuple[tuple[str, Step], ...] = (
     ("Asha-1 and Ben-1 enrol by activation code and SMS", enrol),
     ("set an mPIN", set_mpin),
     ("sign in with it", login),
+    ("Asha registers a passkey by step-up", register_passkey),
     ("home screen in one query", home),
     ("open the live streams", watch),
     ("Asha adds Ben as payee by step-up", befriend),
@@ -220,7 +192,14 @@ SCENARIO: tuple[tuple[str, Step], ...] = (
     ("both balances moved on both phones, unasked", see_it),
     ("loses two replies, sends the same again", lose_replies),
     ("moves money between own accounts", move_own),
-    ("mistypes the mPIN", mistype),
+    ("signs in with the passkey", sign_in_with_passkey),
+    ("approves a payment with it", pay_with_passkey),
+    ("the socket is cut, 20 changes happen, it resumes", lose_the_line),
+    ("Ben-1 tells where its pushes arrive", listen_for_pushes),
+    ("Ben-1 sleeps, Asha pays, FCM wakes it", sleep_and_wake),
+    ("Asha mistypes the mPIN", mistype),
+    ("refreshes her tokens", refresh_tokens),
+    ("a copied refresh token is refused", copy_refresh_token),
     ("Ben pays everything back", pay_back),
     ("both sign out", sign_out),
 )
@@ -267,14 +246,3 @@ async def _timed(number: int, title: str, step: Step, stage: Stage) -> StepRepor
         error = failure
     took_ms = round((time.perf_counter() - began) * 1000)
     return StepReport(number, title, took_ms, note, error)
-
-
-async def _moved(
-    phone: Phone, before: BalanceValue | None, by: MoneyValue
-) -> BalanceValue:
-    """Fresh figures, which must differ from those before by exactly this much."""
-    was, fresh = present(before), await everyday(phone)
-    expected = was.available.plus(by)
-    expect(f"{phone.name}'s available balance", expected, fresh.available)
-    expect(f"{phone.name}'s held money", was.held, fresh.held)
-    return fresh

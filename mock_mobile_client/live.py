@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Protocol, Self
 
 from mock_mobile_client import documents
+from mock_mobile_client.acks import Acks
 from mock_mobile_client.closing import LINE_BROKEN, Reaction, Verdict, verdict
 from mock_mobile_client.errors import (
     NotReady,
@@ -18,11 +19,12 @@ from mock_mobile_client.errors import (
     SocketClosed,
     Unreachable,
 )
-from mock_mobile_client.stream import Event, Picture
-from mock_mobile_client.values import BalanceValue, JsonObject
+from mock_mobile_client.stream import CONTROL, OPENINGS, Event, Picture, describe
+from mock_mobile_client.values import BalanceValue, HomeValue, JsonObject
 from mock_mobile_client.wire import Frame, Wire
 
 WAIT_S = 15.0
+HOLES_MAX = 3
 BALANCES = "balances"
 
 
@@ -39,18 +41,28 @@ class Line(Protocol):
     def token_in_use(self) -> str:
         """The token `init_payload` would send now."""
 
+    async def freshen(self) -> None:
+        """Get a newer token ahead of time if the present one is about to end."""
+
     async def renew(self, used: str) -> None:
         """Get a newer token than this one."""
 
-    def applied(self, cursor: str) -> None:
-        """Store the cursor with what it led to."""
+    async def home(self) -> HomeValue:
+        """Load the snapshot, which is due after a StreamReset."""
+
+    def now(self) -> float:
+        """The phone's own clock, seconds since 1970."""
+
+    def applied(self, cursor: str, shown: JsonObject) -> None:
+        """Store the cursor together with what it led to."""
 
 
 class Live:
     """One phone's live stream; open it with `async with`.
 
     Attributes:
-        picture: What the stream taught so far.
+        picture: What the stream taught so far, and what was applied.
+        acks: How far the bank was told of it.
         connections: How often a socket was acknowledged.
         closings: Every end of a socket, in order.
     """
@@ -58,12 +70,13 @@ class Live:
     def __init__(
         self,
         line: Line,
-        after: str | None = None,
+        picture: Picture | None = None,
         *,
         resume: bool = True,
         listener: Callable[[str], None] | None = None,
     ) -> None:
-        self.picture = Picture(cursor=after)
+        self.picture = picture or Picture()
+        self.acks = Acks()
         self.connections = 0
         self.closings: list[SocketClosed] = []
         self._line = line
@@ -73,6 +86,9 @@ class Live:
         self._wire: Wire | None = None
         self._events = ""
         self._subscribed = 0
+        self._opened = 0
+        self._past_is_due = False
+        self._asked_again = 0
         self._attempt = 0
         self._ended: PhoneError | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -90,21 +106,63 @@ class Live:
         await self.close()
 
     async def close(self) -> None:
-        """Go to the background: leave, keep the cursor."""
-        if self._reader is not None:
-            self._reader.cancel()
-            await asyncio.gather(self._reader, return_exceptions=True)
+        """Leave for good, keep the cursor."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
         if self._wire is not None:
             await self._wire.close()
 
-    async def cut(self) -> None:
-        """Break the line without a close frame, as a tunnel does."""
-        if self._wire is not None:
+    async def sleep(self) -> None:
+        """Go to the background: close the socket, keep cursor and picture."""
+        await self.close()
+
+    async def cut(self, *, stay_away: bool = False) -> None:
+        """Break the line without a close frame, as a tunnel does.
+
+        It resumes by itself, or with `stay_away` at `wake`.
+        """
+        if stay_away and self._wire is not None:
             await self._wire.cut()
+            await self.close()
+        elif self._wire is not None:
+            await self._wire.cut()
+
+    async def wake(self) -> None:
+        """Come back to the foreground: resume, and wait until the past is told.
+
+        Raises:
+            NotReady: the stream is awake.
+            PhoneError: it ended; a new one is needed.
+        """
+        if self._reader is not None:
+            raise NotReady("the stream is awake")
+        before, self._attempt = self.connections, 0
+        self._reader = asyncio.create_task(self._run())
+        await self.until(
+            lambda: self.connections > before and self.is_caught_up(),
+            "the stream to resume",
+        )
+
+    @property
+    def ended(self) -> PhoneError | None:
+        """Why the stream will never go on by itself; None while it may."""
+        return self._ended
+
+    @property
+    def is_awake(self) -> bool:
+        """Whether the stream listens, or tries to."""
+        return self._reader is not None
 
     def is_ready(self) -> bool:
         """True once both subscriptions have shown where they stand."""
-        return self.picture.sequence is not None and bool(self.picture.by_snapshot)
+        opened = self._opened == self.connections > 0
+        return opened and bool(self.picture.by_snapshot)
+
+    def is_caught_up(self) -> bool:
+        """True once all that was missed is told, or replaced by a snapshot."""
+        return self.is_ready() and not self._past_is_due
 
     async def until(
         self, met: Callable[[], bool], what: str, timeout_s: float = WAIT_S
@@ -176,23 +234,34 @@ class Live:
 
     async def _one_connection(self) -> None:
         """From handshake to close."""
-        self._wire = await Wire.open(self._line.socket_url, self._line.init_payload())
+        await self._line.freshen()
+        wire = await Wire.open(self._line.socket_url, self._line.init_payload())
+        self._wire = wire
         self.connections += 1
-        await self._subscribe_events()
-        await self._wire.subscribe(BALANCES, documents.load("balance_changed"), {})
-        async for frame in self._wire.frames():
-            await self._take(frame)
+        acking = asyncio.create_task(self.acks.run(wire))
+        try:
+            await self._subscribe_events(wire)
+            await wire.subscribe(BALANCES, documents.load("balance_changed"), {})
+            async for frame in wire.frames():
+                await self._take(frame, wire)
+        finally:
+            acking.cancel()
+            await asyncio.gather(acking, return_exceptions=True)
+            await wire.close()
 
-    async def _subscribe_events(self) -> None:
+    async def _subscribe_events(self, wire: Wire) -> None:
         """Open `events` from where the picture stands."""
-        if self._wire is not None:
-            self._subscribed += 1
-            self._events = f"events-{self._subscribed}"
-            after = {"after": self.picture.cursor}
-            await self._wire.subscribe(self._events, documents.load("events"), after)
+        self._subscribed += 1
+        self._events = f"events-{self._subscribed}"
+        self._past_is_due = self.picture.cursor is not None
+        after = {"after": self.picture.cursor}
+        await wire.subscribe(self._events, documents.load("events"), after)
 
-    async def _take(self, frame: Frame) -> None:
+    async def _take(self, frame: Frame, wire: Wire) -> None:
         """Apply one frame; a hole asks again from the last applied event."""
+        if self.acks.take(frame):
+            await self._notify()
+            return
         if frame.operation not in {self._events, BALANCES}:
             return
         if frame.kind == "error" or not isinstance(frame.payload, dict):
@@ -205,17 +274,43 @@ class Live:
             changed = node["balanceChanged"]
             self.picture.show(changed, self.picture.by_snapshot)
         else:
-            await self._apply(Event.read(node["events"]))
-        async with self._changed:
-            self._changed.notify_all()
+            await self._apply(Event.read(node["events"], self._line.now()), wire)
+        await self._notify()
 
-    async def _apply(self, event: Event) -> None:
-        if self.picture.apply(event):
-            self._line.applied(event.cursor)
-            self._tell(describe(event))
-        elif self._wire is not None:
-            await self._wire.complete(self._events)
-            await self._subscribe_events()
+    async def _apply(self, event: Event, wire: Wire) -> None:
+        """Apply an event and store what it led to.
+
+        After a reset the snapshot is loaded first: the place of the reset is only
+        stored together with it.
+        """
+        is_reset = event.kind == "StreamReset"
+        snapshot = (await self._line.home()).accounts if is_reset else ()
+        if not self.picture.apply(event):
+            await self._ask_again(wire)
+            return
+        if event.kind not in CONTROL:
+            self._asked_again = 0
+        self.picture.load(snapshot)
+        if event.kind in OPENINGS:
+            self._opened = self.connections
+        if event.kind in {"StreamReset", "CaughtUp"}:
+            self._past_is_due = False
+        self._line.applied(event.cursor, self.picture.to_store())
+        if event.kind != "StreamReady":
+            self.acks.owe(event.cursor)
+        self._tell(describe(event))
+
+    async def _ask_again(self, wire: Wire) -> None:
+        """Subscribe anew from the last applied event, a few times.
+
+        Raises:
+            NotSeen: the bank leaves the hole open.
+        """
+        self._asked_again += 1
+        if self._asked_again > HOLES_MAX:
+            raise NotSeen(f"event {(self.picture.sequence or 0) + 1} is missing")
+        await wire.complete(self._events)
+        await self._subscribe_events(wire)
 
     async def _closed(self, closed: SocketClosed, used: str) -> None:
         """Do what the close-code table says."""
@@ -237,26 +332,13 @@ class Live:
 
     async def _end(self, error: PhoneError) -> None:
         """Nothing more will come; tell whoever waits."""
+        self._ended = error
+        await self._notify()
+
+    async def _notify(self) -> None:
+        """Let whoever waits look again."""
         async with self._changed:
-            self._ended = error
             self._changed.notify_all()
-
-
-def describe(event: Event) -> str:
-    """One line for people about one event."""
-    body = event.body
-    if event.kind == "StreamReady":
-        return f"ready     seq {event.sequence}  {body['missed']} missed"
-    if event.kind == "CaughtUp":
-        return f"caught up seq {event.sequence}"
-    if event.kind == "BalanceChanged":
-        balance = BalanceValue.read(body["balance"])
-        text = f"{body['account']['name']} {balance.available}"
-        return f"balance   {text} (v {balance.version})   seq {event.sequence}"
-    if event.kind == "PaymentChanged":
-        payment = body["payment"]
-        return f"payment   {payment['id']} {payment['status']}   seq {event.sequence}"
-    return f"event     {event.kind}   seq {event.sequence}"
 
 
 def _version(balance: BalanceValue) -> int:

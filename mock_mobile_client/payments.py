@@ -5,7 +5,8 @@ import uuid
 from dataclasses import dataclass, field
 
 from mock_mobile_client.enums import FactorKind, PaymentStatus
-from mock_mobile_client.errors import BadEntry, NotReady, NotSeen
+from mock_mobile_client.errors import NotReady, NotSeen
+from mock_mobile_client.factors import require_held
 from mock_mobile_client.intents import PaymentIntent, last_digits
 from mock_mobile_client.money import MoneyValue
 from mock_mobile_client.session import Session
@@ -82,7 +83,12 @@ class Payments:
         answer = await self._session.call("payment_create", order.variables())
         return PaymentValue.read(answer["payment"], replayed=answer["replayed"])
 
-    async def approval(self, order: Order, payment: PaymentValue) -> JsonObject:
+    async def approval(
+        self,
+        order: Order,
+        payment: PaymentValue,
+        factor: FactorKind = FactorKind.MPIN,
+    ) -> JsonObject:
         """Sign the challenge of a payment: the input of challengeRespond.
 
         Asks for a new challenge where the payment waits without one.
@@ -92,31 +98,56 @@ class Payments:
         """
         challenge = payment.challenge
         if challenge is None:
-            asked = {"input": {"id": payment.id}}
-            answer = await self._session.call("payment_challenge", asked)
-            challenge = PaymentValue.read(answer["payment"]).challenge
+            challenge = (await self.renewed(payment)).challenge
         if challenge is None:
             raise NotReady(f"{payment.id} cannot be approved on this phone now")
-        return await self._session.answer(challenge, order.intent(payment.id))
+        intent = order.intent(payment.id)
+        return await self._session.answer(challenge, intent, factor=factor)
 
-    async def approve(self, order: Order, payment: PaymentValue) -> PaymentValue:
-        """Approve with the mPIN; the payment as it is right after.
+    async def approve(
+        self,
+        order: Order,
+        payment: PaymentValue,
+        factor: FactorKind = FactorKind.MPIN,
+    ) -> PaymentValue:
+        """Approve with the mPIN or a passkey; the payment as it is right after.
 
         Raises:
             Refused: INVALID_CREDENTIAL, CHALLENGE_EXPIRED and the like.
         """
-        answer = {"input": await self.approval(order, payment)}
+        answer = {"input": await self.approval(order, payment, factor)}
         return self.read_answer(await self._session.call("challenge_respond", answer))
+
+    async def renewed(self, payment: PaymentValue) -> PaymentValue:
+        """A waiting payment with a new challenge; the former one is over.
+
+        Raises:
+            Refused: the payment does not wait any more.
+        """
+        asked = {"input": {"id": payment.id}}
+        answer = await self._session.call("payment_challenge", asked)
+        return PaymentValue.read(answer["payment"])
+
+    async def refuse(self, payment: PaymentValue) -> PaymentValue:
+        """Say no to a waiting payment: it is CANCELLED, without key or factor.
+
+        Raises:
+            NotReady: it has no challenge any more; ask for a new one first.
+        """
+        if payment.challenge is None:
+            raise NotReady(f"{payment.id} cannot be refused on this phone now")
+        no = {"challengeId": payment.challenge.id, "approve": False}
+        answer = await self._session.call("challenge_respond", {"input": no})
+        return self.read_answer(answer)
 
     async def settle(
         self, order: Order, approve: FactorKind = FactorKind.MPIN
     ) -> PaymentValue:
         """Create, approve, and wait until the payment moves no more."""
-        if approve is not FactorKind.MPIN:
-            raise BadEntry(f"this phone has no {approve}; it approves with MPIN")
+        require_held(self._session.handset, approve)
         payment = await self.create(order)
         if payment.status is PaymentStatus.AWAITING_AUTHORISATION:
-            payment = await self.approve(order, payment)
+            payment = await self.approve(order, payment, approve)
         return await self.final(payment)
 
     async def final(self, payment: PaymentValue) -> PaymentValue:

@@ -15,21 +15,26 @@ from typing import Self
 
 from mock_mobile_client import enrolment
 from mock_mobile_client.api import Reply, encode
+from mock_mobile_client.drawer import Drawer
 from mock_mobile_client.enums import FactorKind
-from mock_mobile_client.errors import BadEntry, NotSeen
+from mock_mobile_client.errors import BadEntry, NotReady, NotSeen
+from mock_mobile_client.factors import require_held
 from mock_mobile_client.handset import Handset, Level, Setting
 from mock_mobile_client.live import Live
 from mock_mobile_client.money import MoneyValue
 from mock_mobile_client.notifications import Inbox
+from mock_mobile_client.passkeys import held, register
 from mock_mobile_client.payments import Order, Payments, new_key
 from mock_mobile_client.people import Person, person
 from mock_mobile_client.session import Session
+from mock_mobile_client.stream import Picture
 from mock_mobile_client.values import (
     AccountValue,
     BeneficiaryValue,
     DeviceValue,
     HomeValue,
     JsonObject,
+    PasskeyValue,
     PaymentValue,
     TokenValue,
 )
@@ -48,6 +53,7 @@ class Phone:
         handset: State, key and line.
         session: Sign-in and approvals.
         payments: Create, approve, lose and repeat.
+        drawer: Its notifications; it listens once it was opened.
     """
 
     def __init__(
@@ -72,6 +78,7 @@ class Phone:
 
     async def close(self) -> None:
         """End the program; the phone stays in its store."""
+        await self.drawer.close()
         await self.handset.close()
 
     async def restart(self) -> None:
@@ -84,6 +91,9 @@ class Phone:
         self.handset = Handset(self.name, url, setting)
         self.session = Session(self.handset, self.owner.pin)
         self.payments = Payments(self.session)
+        self.drawer = Drawer(self.handset, self.sandbox)
+        self._live: Live | None = None
+        self._heard = self._watched = False
 
     async def enrol(
         self, code: str | None = None, mpin: str | None = None
@@ -123,10 +133,17 @@ class Phone:
     async def login(
         self, factor: FactorKind = FactorKind.MPIN, pin: str | None = None
     ) -> TokenValue:
-        """Sign in; `pin` is what the person types this time."""
-        if factor is not FactorKind.MPIN:
-            raise BadEntry(f"this phone has no {factor}; sign in with MPIN")
-        return await self.session.login(pin)
+        """Sign in; `pin` is what the person types this time.
+
+        Raises:
+            BadEntry: this phone has no such factor.
+        """
+        require_held(self.handset, factor)
+        return await self.session.login(pin, factor)
+
+    async def register_passkey(self) -> PasskeyValue:
+        """Register a passkey by step-up; the one this phone has serves again."""
+        return await held(self.session) or await register(self.session)
 
     async def logout(self) -> None:
         """Sign out; the phone stays bound."""
@@ -236,7 +253,49 @@ class Phone:
         listener: Callable[[str], None] | None = None,
     ) -> Live:
         """The live stream, from `after` or from now on; open it with `async with`."""
-        return Live(self, after, resume=resume, listener=listener)
+        picture = Picture(cursor=after)
+        self._live = Live(self, picture, resume=resume, listener=listener)
+        return self._live
+
+    def live_again(self, listener: Callable[[str], None] | None = None) -> Live:
+        """The live stream from where this phone left off, as its store has it."""
+        state = self.handset.state
+        picture = Picture.stored(state.cursor, state.shown)
+        self._live = Live(self, picture, listener=listener)
+        return self._live
+
+    async def sleep(self) -> None:
+        """Go to the background: the socket closes, pushes still come."""
+        await self._stream().sleep()
+
+    async def wake(self) -> None:
+        """Come to the foreground: tell the push address again, resume the stream."""
+        if self.drawer.is_open:
+            await self.drawer.register()
+        await self._stream().wake()
+
+    async def airplane(self, *, on: bool) -> None:
+        """Cut everything at once, without a word to anybody; or be back."""
+        live, was = self._live, self.handset.api.offline
+        self.handset.api.offline = on
+        if on is was:
+            return
+        if on:
+            self._heard = self.drawer.is_open
+            self._watched = live is not None and live.is_awake
+            await self.drawer.close()
+            if live is not None and live.is_awake:
+                await live.cut(stay_away=True)
+            return
+        if self._heard:
+            self.drawer.listen()
+        if live is not None and self._watched:
+            await live.wake()
+
+    def _stream(self) -> Live:
+        if self._live is None:
+            raise NotReady(f"{self.name} has no live stream: open it first")
+        return self._live
 
     async def ask(self, text: str, variables: JsonObject, level: Level) -> Reply:
         """Send any document, signed as the level says."""
@@ -256,13 +315,21 @@ class Phone:
         """See `live.Line`."""
         return self.handset.token
 
+    async def freshen(self) -> None:
+        """See `live.Line`."""
+        await self.session.freshen()
+
     async def renew(self, used: str) -> None:
         """See `live.Line`."""
         await self.session.renew(used)
 
-    def applied(self, cursor: str) -> None:
-        """See `live.Line`: the cursor lies with the phone."""
-        self.handset.keep(cursor=cursor)
+    def now(self) -> float:
+        """See `live.Line`."""
+        return self.handset.setting.clock()
+
+    def applied(self, cursor: str, shown: JsonObject) -> None:
+        """See `live.Line`: the cursor lies with the phone, and what it led to."""
+        self.handset.keep(cursor=cursor, shown=shown)
 
 
 async def introduce(payer: Phone, payee: Phone) -> tuple[BeneficiaryValue, bool]:

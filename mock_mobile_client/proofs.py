@@ -1,36 +1,40 @@
-"""Proofs 1 and 2 of acceptance.md, through the wire, against any server.
+"""The proofs of acceptance.md, through the wire, against any server; here 1 and 2.
 
 Each raises ProofFailed with what was expected and seen. They use the phones Asha-1 and
 Ben-1 of the given store and leave the balances as they were.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 
 from mock_mobile_client.enums import PaymentStatus
 from mock_mobile_client.errors import ProofFailed, Refused, expect
 from mock_mobile_client.handset import Setting
-from mock_mobile_client.journeys import SAVINGS, everyday, present
 from mock_mobile_client.money import money
 from mock_mobile_client.payments import Order, new_key
-from mock_mobile_client.phone import EVERYDAY, Phone, introduce
-from mock_mobile_client.pin import ITERATIONS_MIN
+from mock_mobile_client.phone import EVERYDAY, Phone
+from mock_mobile_client.proofs_approval import proof_07
+from mock_mobile_client.proofs_live import proof_03
+from mock_mobile_client.proofs_resume import proof_04
+from mock_mobile_client.proofs_sign_in import proof_05
+from mock_mobile_client.stage import (
+    SAVINGS,
+    Tell,
+    asha_and_ben,
+    everyday,
+    present,
+    silent,
+)
 from mock_mobile_client.values import PaymentValue
 
-Tell = Callable[[str], None]
 SMALL, SHARE = money("5.00 INR"), money("10.00 INR")
 TAPS, SHARES = 50, 10
 NO_MONEY = "INSUFFICIENT_FUNDS"
 
 
-def _silent(_: str) -> None:
-    """Tell nobody."""
-
-
 async def proof_01(
-    url: str, sandbox: str, setting: Setting | None = None, tell: Tell = _silent
+    url: str, sandbox: str, setting: Setting | None = None, tell: Tell = silent
 ) -> None:
     """Lost reply: nothing happens twice, also when the program starts anew.
 
@@ -38,7 +42,7 @@ async def proof_01(
     the last byte. A second connection sees that the bank has acted; then the same
     variables go out again under a new proof.
     """
-    async with _asha_and_ben(url, sandbox, setting) as (asha, ben):
+    async with asha_and_ben(url, sandbox, setting) as (asha, ben):
         for restarts in (False, True):
             asha_before, ben_before = await everyday(asha), await everyday(ben)
             order = await asha.order("Ben", SMALL)
@@ -68,7 +72,7 @@ async def proof_01(
 
 
 async def proof_02(
-    url: str, sandbox: str, setting: Setting | None = None, tell: Tell = _silent
+    url: str, sandbox: str, setting: Setting | None = None, tell: Tell = silent
 ) -> None:
     """Double tap and stampede: one key pays once, nobody spends what is not there.
 
@@ -76,7 +80,7 @@ async def proof_02(
     same time, from an account drained to a known balance, (c) one key with another
     amount.
     """
-    async with _asha_and_ben(url, sandbox, setting) as (asha, ben):
+    async with asha_and_ben(url, sandbox, setting) as (asha, ben):
         first = await everyday(asha)
         order = await asha.order("Ben", SHARE)
         await _double_tap(asha, order)
@@ -106,24 +110,14 @@ async def proof_02(
 
 
 Proof = Callable[[str, str, Setting | None, Tell], Coroutine[None, None, None]]
-PROOFS: dict[int, Proof] = {1: proof_01, 2: proof_02}
-
-
-@asynccontextmanager
-async def _asha_and_ben(
-    url: str, sandbox: str, setting: Setting | None
-) -> AsyncIterator[tuple[Phone, Phone]]:
-    """Two phones, signed in, each a saved payee of the other."""
-    used = setting or Setting(iterations=ITERATIONS_MIN)
-    async with (
-        Phone("Asha-1", url, sandbox, used) as asha,
-        Phone("Ben-1", url, sandbox, used) as ben,
-    ):
-        await asha.start()
-        await ben.start()
-        await introduce(asha, ben)
-        await introduce(ben, asha)
-        yield asha, ben
+PROOFS: dict[int, Proof] = {
+    1: proof_01,
+    2: proof_02,
+    3: proof_03,
+    4: proof_04,
+    5: proof_05,
+    7: proof_07,
+}
 
 
 async def _sent_again(phone: Phone, *, restarts: bool) -> PaymentValue:

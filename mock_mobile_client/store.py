@@ -25,6 +25,32 @@ class Unanswered:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredPasskey:
+    """A passkey of the person who holds the phone; binary values are b64url.
+
+    Attributes:
+        id: Credential id.
+        rp_id: For whom it was made; it answers nobody else.
+        user_handle: How that party names the person.
+        key_pem: The private key.
+        eligible: It may be synced to other phones of the person (flag BE).
+        backed_up: It was synced (flag BS).
+        counter: Signature counter; stays 0 when eligible, because copies of one key
+            could not agree on a number.
+        passkey_id: `psk_…` of the bank, once it took the passkey.
+    """
+
+    id: str
+    rp_id: str
+    user_handle: str
+    key_pem: str = field(repr=False)
+    eligible: bool
+    backed_up: bool = False
+    counter: int = 0
+    passkey_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PhoneState:
     """Everything a phone knows across a restart; binary values are b64url.
 
@@ -35,8 +61,14 @@ class PhoneState:
         blob_next: A new blob whose mpinSet has not been answered yet.
         hardware_key: Stands for the key store's HMAC key of blob version 02.
         token: Access token of the last sign-in, and its end as the bank wrote it.
+        refresh_token: Its refresh token; replaced only by the answer it led to, so that
+            after a lost answer the same one is sent again.
         cursor: Place in the event stream, stored with what it led to.
+        shown: What it led to: name and figures by account id.
+        installation: The app's own id at the push provider, made once per install.
+        delivered: Number of the last message that the provider delivered.
         unanswered: Calls to be sent again.
+        passkeys: The person's passkeys; they outlive the binding of the phone.
     """
 
     key_pem: str | None = field(default=None, repr=False)
@@ -46,8 +78,13 @@ class PhoneState:
     hardware_key: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     token_expires_at: str | None = None
+    refresh_token: str | None = field(default=None, repr=False)
     cursor: str | None = None
+    shown: JsonObject = field(default_factory=dict)
+    installation: str | None = field(default=None, repr=False)
+    delivered: int = 0
     unanswered: tuple[Unanswered, ...] = ()
+    passkeys: tuple[StoredPasskey, ...] = ()
 
 
 class Store(Protocol):
@@ -87,11 +124,12 @@ class FileStore:
         Raises:
             NotReady: the file is damaged.
         """
-        path = self._path(bank, name)
+        path = self.place(bank, name)
         try:
             fields = orjson.loads(path.read_bytes())
             waiting = tuple(Unanswered(**call) for call in fields.pop("unanswered"))
-            return PhoneState(**fields, unanswered=waiting)
+            passkeys = tuple(StoredPasskey(**one) for one in fields.pop("passkeys", ()))
+            return PhoneState(**fields, unanswered=waiting, passkeys=passkeys)
         except FileNotFoundError:
             return PhoneState()
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -100,7 +138,7 @@ class FileStore:
     def save(self, bank: str, name: str, state: PhoneState) -> None:
         """See Store."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self._path(bank, name)
+        path = self.place(bank, name)
         fresh = path.with_suffix(".new")
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         with os.fdopen(os.open(fresh, flags, 0o600), "wb") as file:
@@ -113,7 +151,8 @@ class FileStore:
     def __repr__(self) -> str:
         return f"FileStore({str(self.folder)!r})"
 
-    def _path(self, bank: str, name: str) -> Path:
-        place = urlsplit(bank).netloc or bank
-        plain = re.sub(r"[^a-z0-9-]+", "-", f"{name}@{place}".casefold())
+    def place(self, bank: str, name: str) -> Path:
+        """The file of one phone at one bank."""
+        host = urlsplit(bank).netloc or bank
+        plain = re.sub(r"[^a-z0-9-]+", "-", f"{name}@{host}".casefold())
         return self.folder / f"{plain}.json"

@@ -154,6 +154,7 @@ class ChallengeValue:
     allowed: tuple[FactorKind, ...]
     attempts_left: int
     expires_at: str
+    webauthn_options: JsonObject | None = None
 
     @classmethod
     def read(cls, node: JsonObject) -> Self:
@@ -167,6 +168,7 @@ class ChallengeValue:
             allowed=tuple(FactorKind(kind) for kind in node["allowed"]),
             attempts_left=node["attemptsLeft"],
             expires_at=node["expiresAt"],
+            webauthn_options=node["webauthnOptions"],
         )
 
 
@@ -222,19 +224,35 @@ class DeviceValue:
 
 
 @dataclass(frozen=True, slots=True)
+class PasskeyValue:
+    """A passkey of the customer, as the bank lists it."""
+
+    id: str
+    label: str
+    backed_up: bool
+
+    @classmethod
+    def read(cls, node: JsonObject) -> Self:
+        """Read the fragment PasskeyRow."""
+        return cls(node["id"], node["label"], node["backedUp"])
+
+
+@dataclass(frozen=True, slots=True)
 class TokenValue:
     """The tokens of one session; never shown."""
 
     access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
     expires_at: str
     idle_expires_at: str
     session_expires_at: str
 
     @classmethod
     def read(cls, node: JsonObject) -> Self:
-        """Read `tokens` of the operation LoginFinish."""
+        """Read the fragment TokenParts."""
         return cls(
             access_token=node["accessToken"],
+            refresh_token=node["refreshToken"],
             expires_at=node["expiresAt"],
             idle_expires_at=node["idleExpiresAt"],
             session_expires_at=node["sessionExpiresAt"],

@@ -57,6 +57,9 @@ class Wire:
         except TimeoutError as error:
             await connection.close()
             raise Unreachable("the bank did not acknowledge the socket") from error
+        except BaseException:
+            await connection.close()
+            raise
         if message["type"] != "connection_ack":
             await connection.close(4400)
             raise Unreachable(f"the bank began with {message['type']!r}")

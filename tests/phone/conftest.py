@@ -13,8 +13,8 @@ from mock_mobile_client import pin
 from mock_mobile_client.handset import Setting
 from mock_mobile_client.phone import Phone
 from mock_mobile_client.store import MemoryStore, Store
-from tests.phone.fake_bank import FakeBank
 from tests.phone.fake_edge import FakeEdge
+from tests.phone.fake_live import LiveBank
 
 ROUNDS = 1_000  # the floor has tests of its own; here every sign-in would cost 50 ms
 
@@ -23,7 +23,7 @@ ROUNDS = 1_000  # the floor has tests of its own; here every sign-in would cost 
 class Fake:
     """A started fake: bank, edge and address (the sandbox's, too)."""
 
-    bank: FakeBank
+    bank: LiveBank
     edge: FakeEdge
     url: str
 
@@ -40,8 +40,9 @@ async def fake(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Fake]:
     # Named as TCP, or asyncio leaves Nagle on and each answer waits 40 ms for an ACK.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    bank = FakeBank()
+    # A passkey belongs to a domain; an address of numbers has none.
+    url = f"http://localhost:{listener.getsockname()[1]}"
+    bank = LiveBank(url)
     edge = FakeEdge(bank, url)
     config = uvicorn.Config(
         edge.app, log_level="critical", ws="websockets-sansio", lifespan="off"

@@ -46,9 +46,12 @@ class FakeBank:
         self.grants: set[str] = set()
         self.ended: list[tuple[str, int]] = []
         self.calls: list[str] = []
+        self.offset_s = 0
+        self.movable = True
         self.tamper: Callable[[Node], Node] = lambda payload: payload
         self.on_event: Callable[[Customer, Node], None] = lambda _c, _e: None
         self.on_end: Callable[[str, int], None] = lambda _t, _c: None
+        self.is_live: Callable[[Customer], bool] = lambda _: False
 
     def device(self, caller: Caller) -> Device:
         device = self.devices.get(caller.jkt or "")
@@ -221,6 +224,7 @@ class FakeBank:
         payment["challenge"] = challenge.node()
         self.payments[payment["id"]] = payment
         self.by_key[place] = (given, payment)
+        self.changed(source, payment)
         return {"payment": payment, "replayed": False}
 
     def challengeRespond(self, caller: Caller, given: Node) -> Node:  # noqa: N802  -- the field's public name
@@ -301,6 +305,9 @@ class FakeBank:
         if source.minor < minor:
             payment["status"], payment["reason"] = "DECLINED", "INSUFFICIENT_FUNDS"
             return
+        payment["status"] = "SUBMITTED"
+        self.changed(source, payment)
+        self.changed(source, payment)
         payment["status"] = "SETTLED"
         for account, change in ((source, -minor), (target, minor)):
             account.minor += change
@@ -316,9 +323,13 @@ class FakeBank:
                 "counterparty": {"name": payment["payee"]["name"]},
             }
             account.rows.insert(0, row)
+            self.append(self.owner(account), posted(row, account))
             self.publish(account)
-        owner = self.owner(source)
-        self.append(owner, {"__typename": "PaymentChanged", "payment": dict(payment)})
+        self.changed(source, payment)
+
+    def changed(self, source: Account, payment: Node) -> None:
+        event = {"__typename": "PaymentChanged", "payment": dict(payment)}
+        self.append(self.owner(source), event)
 
     def owner(self, account: Account) -> Customer:
         return next(c for c in self.customers if account in c.accounts)
@@ -335,8 +346,24 @@ class FakeBank:
 
     def envelope(self, customer: Customer, seq: int, event: Node) -> Node:
         place = {"cursor": customer.cursor(seq), "sequence": str(seq)}
-        return {**place, "occurredAt": NOW, "category": None, "event": event}
+        category = "SECURITY" if event["__typename"] == "SecurityEvent" else None
+        return {**place, "occurredAt": NOW, "category": category, "event": event}
 
     def end(self, device: Device, code: int) -> None:
         token, device.token = device.token or "", None
         self.on_end(token, code)
+
+    def openings(self, customer: Customer, after: str | None) -> list[Node]:
+        """The first frames of a subscription; `fake_live` judges cursors."""
+        raise NotImplementedError
+
+    def inbox_of(self, address: str) -> list[Node]:
+        """What the outside world delivered to a telephone number."""
+        customers = (c for c in self.customers if c.phone == address)
+        return next((customer.sms for customer in customers), [])
+
+
+def posted(row: Node, account: Account) -> Node:
+    """A movement as an event."""
+    named = {"id": account.id, "name": account.name}
+    return {"__typename": "TransactionPosted", "transaction": {**row, "account": named}}

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from tests.phone.fake_bank import FakeBank
+from tests.phone.fake_live import LiveBank
 from tests.phone.fake_parts import Caller, Customer, Fault, Node, b64u, unb64u, verified
 
 NONCE = "nonce-of-this-window"
@@ -30,7 +30,7 @@ class FakeEdge:
         sockets: Open sockets: token, customer, queue of what to do next.
     """
 
-    def __init__(self, bank: FakeBank, url: str) -> None:
+    def __init__(self, bank: LiveBank, url: str) -> None:
         self.bank, self.url = bank, url
         self.wants_nonce = False
         self.replays = 0
@@ -39,12 +39,14 @@ class FakeEdge:
         self.sockets: list[tuple[str, Customer, asyncio.Queue[Node]]] = []
         bank.on_event = self.tell
         bank.on_end = self.close
+        bank.is_live = lambda one: any(one is owner for _, owner, _ in self.sockets)
         self.app = Starlette(
             routes=[
                 Route("/graphql", self.post, methods=["POST"]),
                 WebSocketRoute("/graphql", self.socket),
                 Route("/livez", self.livez),
                 Route("/phones/{number}/inbox", self.inbox),
+                Route("/_clock", self.clock, methods=["GET", "PUT"]),
             ]
         )
 
@@ -164,13 +166,27 @@ class FakeEdge:
                 await websocket.send_json(item["raw"])
                 continue
             if "client" in item:
-                for field, node in self.subscribed(owner, item["client"], selections):
-                    await send(websocket, selections, field, node)
+                await self.start(websocket, owner, item["client"], selections)
                 continue
             event = item["event"]
             await send(websocket, selections, "events", event)
             if event["event"]["__typename"] == "BalanceChanged":
                 await send(websocket, selections, "balanceChanged", event["event"])
+
+    async def start(
+        self,
+        websocket: WebSocket,
+        owner: Customer,
+        message: Node,
+        selections: dict[str, tuple[str, Any, Any]],
+    ) -> None:
+        try:
+            nodes = self.subscribed(owner, message, selections)
+        except Fault as fault:
+            await websocket.send_json(refused(message, fault))
+            return
+        for field, node in nodes:
+            await send(websocket, selections, field, node)
 
     def subscribed(
         self, owner: Customer, message: Node, selections: dict[str, Any]
@@ -185,14 +201,10 @@ class FakeEdge:
             accounts = owner.accounts
             nodes = [{"account": a.node(), "balance": a.balance()} for a in accounts]
             return [(name, node) for node in nodes]
-        after = message["payload"]["variables"].get("after")
-        head = len(owner.events)
-        since = head if after is None else int(after.split(".")[2])
-        ready = {"__typename": "StreamReady", "missed": head - since}
-        frames = [self.bank.envelope(owner, since, ready), *owner.events[since:]]
-        if after is not None:
-            caught_up = {"__typename": "CaughtUp"}
-            frames.append(self.bank.envelope(owner, head, caught_up))
+        variables = message["payload"]["variables"]
+        if name == "eventsAck":
+            return [(name, self.bank.eventsAck(Caller(), variables["input"]))]
+        frames = self.bank.openings(owner, variables.get("after"))
         return [(name, frame) for frame in frames]
 
     def tell(self, customer: Customer, envelope: Node) -> None:
@@ -208,11 +220,21 @@ class FakeEdge:
     async def livez(self, _: Request) -> JSONResponse:
         return JSONResponse({})
 
+    async def clock(self, request: Request) -> JSONResponse:
+        if request.method == "PUT":
+            self.bank.offset_s = (await request.json())["offset_s"]
+        shown = {"offset_s": self.bank.offset_s, "movable": self.bank.movable}
+        return JSONResponse(shown)
+
     async def inbox(self, request: Request) -> JSONResponse:
-        number = request.path_params["number"]
-        after = int(request.query_params["after"])
-        customer = next((c for c in self.bank.customers if c.phone == number), None)
-        rows = [] if customer is None else customer.sms
+        address, asked = request.path_params["number"], request.query_params
+        after, left_s = int(asked["after"]), float(asked["wait"])
+        while left_s > 0 and len(self.bank.inbox_of(address)) <= after:
+            if await request.is_disconnected():
+                break
+            await asyncio.sleep(0.01)
+            left_s -= 0.01
+        rows = self.bank.inbox_of(address)
         fresh = [row for row in rows if row["id"] > after]
         return JSONResponse({"messages": fresh, "next": max(after, len(rows))})
 
@@ -245,6 +267,13 @@ def project(value: Any, selection: Any, document: Any) -> Any:
         elif fits(part.type_condition.name.value, value):
             out |= project(value, part.selection_set, document)
     return out
+
+
+def refused(message: Node, fault: Fault) -> Node:
+    """The frame that ends one operation; the socket stays."""
+    extensions = {"code": fault.code, "requestId": "req-1", **fault.extensions}
+    error = {"message": fault.code.lower(), "extensions": extensions}
+    return {"id": message["id"], "type": "error", "payload": [error]}
 
 
 def fragment(document: Any, name: str) -> Any:

@@ -141,6 +141,9 @@ class Challenge:
     nonce: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     state: str = "PENDING"
     answer: Node | None = None
+    options: Node | None = None
+    made_at_s: int = 0
+    wrong: int = 0
 
     def node(self) -> Node:
         digest = hashlib.sha256(self.payload.encode()).digest()
@@ -152,10 +155,14 @@ class Challenge:
             "nonce": b64u(self.nonce),
             "payload": self.payload,
             "bindingHash": b64u(digest),
-            "allowed": ["MPIN"],
+            "allowed": ["MPIN", "WEBAUTHN"] if self.options else ["MPIN"],
             "attemptsLeft": 3,
             "expiresAt": NOW,
+            "webauthnOptions": self.options,
         }
+
+    def digest(self) -> bytes:
+        return hashlib.sha256(self.message()).digest()
 
     def message(self) -> bytes:
         label = self.purpose.lower().replace("_", "-")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typer.testing import CliRunner, Result
 
 from mock_mobile_client.__main__ import app
+from mock_mobile_client.journeys import SCENARIO
 from tests.phone.conftest import Fake
 
 
@@ -31,8 +32,8 @@ async def test_the_demo_prints_its_steps_and_a_last_line(
 
     lines = ran.output.splitlines()
     assert ran.exit_code == 0, ran.output
-    assert lines[-1].startswith("13 passed in ")
-    assert sum(line.startswith("✓") for line in lines) == 13
+    assert lines[-1].startswith(f"{len(SCENARIO)} passed in ")
+    assert sum(line.startswith("✓") for line in lines) == len(SCENARIO)
     assert "\x1b" not in ran.output
     assert max(map(len, lines)) <= 100
 
@@ -53,7 +54,8 @@ async def test_the_demo_speaks_json_to_scripts(fake: Fake, tmp_path: Path) -> No
     ran = await run(fake, tmp_path, "demo", "--json")
 
     told = json.loads(ran.output)
-    assert (told["ok"], told["passed"], len(told["steps"])) == (True, 13, 13)
+    whole = len(SCENARIO)
+    assert (told["ok"], told["passed"], len(told["steps"])) == (True, whole, whole)
 
 
 async def test_a_day_at_the_bank_by_hand(fake: Fake, tmp_path: Path) -> None:
@@ -82,7 +84,7 @@ async def test_a_day_at_the_bank_by_hand(fake: Fake, tmp_path: Path) -> None:
     assert "Everyday 48,000.00 INR" in printed["pay"]
     assert "-250.00 INR  48,000.00 INR" in printed["statement"]
     assert json.loads(printed["query"]) == {"data": {"me": {"displayName": "Asha"}}}
-    assert "ready     seq 2" in printed["watch"]
+    assert "ready     seq 6" in printed["watch"]
     assert asha.accounts[0].minor == 4_800_000
 
 
@@ -159,3 +161,79 @@ def test_help_answers_without_loading_the_phone() -> None:
     for heavy in ("httpx", "cryptography", "websockets", "rich.console", "app."):
         assert f" {heavy}" not in ran.stderr
     assert "demo" in ran.stdout
+
+
+async def test_a_watched_phone_is_sent_to_sleep_and_cut_off_from_elsewhere(
+    fake: Fake, tmp_path: Path
+) -> None:
+    await run(fake, tmp_path, "enrol", "asha")
+    await run(fake, tmp_path, "login")
+    asha = fake.bank.customers[0]
+
+    async with asyncio.TaskGroup() as both:
+        watched = both.create_task(run(fake, tmp_path, "watch", "--for", "4"))
+        while not fake.edge.sockets:
+            await asyncio.sleep(0.01)
+        slept = await run(fake, tmp_path, "sleep")
+        while fake.edge.sockets:
+            await asyncio.sleep(0.01)
+        row = {"direction": "IN", "account": {"id": "acc_1", "name": "Everyday"}}
+        fake.bank.append(asha, {"__typename": "TransactionPosted", "transaction": row})
+        await run(fake, tmp_path, "wake")
+        while not fake.edge.sockets:
+            await asyncio.sleep(0.01)
+        cut = await run(fake, tmp_path, "airplane", "on")
+        while fake.edge.sockets:
+            await asyncio.sleep(0.01)
+        offline = await run(fake, tmp_path, "accounts")
+        await run(fake, tmp_path, "airplane", "off")
+        while not fake.edge.sockets:
+            await asyncio.sleep(0.01)
+
+    lines = [line[9:] for line in watched.result().output.splitlines()]
+    assert lines[:2] == ["ready     seq 0  0 missed", "asleep    the socket is closed"]
+    assert any(
+        line.startswith('push      FCM "Money received" seq 1') for line in lines
+    )
+    assert "ready     seq 0  1 missed" in lines
+    assert "airplane  on" in lines
+    assert "airplane  off" in lines
+    assert slept.output == "Asha-1 sleeps: no socket, pushes still come\n"
+    assert cut.output == "Asha-1 is in airplane mode\n"
+    assert (offline.exit_code, offline.output) == (
+        3,
+        "unreachable  the phone is in airplane mode\n",
+    )
+
+
+async def test_a_passkey_is_registered_signs_in_and_approves(
+    fake: Fake, tmp_path: Path
+) -> None:
+    enrolled = await run(fake, tmp_path, "enrol", "asha", "--passkey")
+    signed_in = await run(fake, tmp_path, "login", "--with", "passkey")
+    words = ("pay", "savings", "5.00", "INR", "--approve", "passkey")
+    paid = await run(fake, tmp_path, *words)
+
+    assert "passkey" in enrolled.output
+    assert "device key, WEBAUTHN" in signed_in.output
+    assert "device key and WEBAUTHN" in paid.output
+    assert fake.bank.customers[0].accounts[0].minor == 4_824_500
+
+
+async def test_a_proof_without_a_movable_clock_holds_partly(
+    fake: Fake, tmp_path: Path
+) -> None:
+    fake.bank.movable = False
+
+    ran = await run(fake, tmp_path, "proof", "5")
+
+    assert ran.exit_code == 0, ran.output
+    assert ran.output.splitlines()[-1] == "proof 5 holds partly"
+
+
+async def test_words_that_name_nothing_are_refused(fake: Fake, tmp_path: Path) -> None:
+    for words in (("login", "--with", "face"), ("airplane", "maybe"), ("proof", "6")):
+        ran = await run(fake, tmp_path, *words)
+
+        assert ran.exit_code == 2, words
+    assert fake.bank.calls == []

@@ -6,6 +6,10 @@ from mock_mobile_client.store import MemoryStore
 from tests.phone.conftest import Fake
 from tests.phone.fake_parts import Account
 
+TITLES = [title for title, _ in SCENARIO]
+BEFRIEND = TITLES.index("Asha adds Ben as payee by step-up")
+SEE_IT = TITLES.index("both balances moved on both phones, unasked")
+
 
 async def demo(fake: Fake, store: MemoryStore) -> list[StepReport]:
     told: list[StepReport] = []
@@ -24,7 +28,7 @@ async def test_the_demo_passes_twice_and_leaves_the_balances(fake: Fake) -> None
     assert [report.error for report in first + second] == [None] * 2 * len(SCENARIO)
     assert "already bound" in second[0].note
     assert second[1].note == "already set, already set"
-    assert second[5].note.endswith("already saved")
+    assert second[BEFRIEND].note.endswith("already saved")
     accounts = [a for customer in fake.bank.customers for a in customer.accounts]
     assert [a.minor for a in accounts] == [4_825_000, 12_000_000, 931_050]
     assert len(fake.bank.devices) == 2
@@ -54,7 +58,7 @@ async def test_a_doubled_debit_ends_the_demo(fake: Fake) -> None:
 
     reports = await demo(fake, MemoryStore())
 
-    assert reports[-1].number == 8
+    assert reports[-1].number == SEE_IT + 1
     assert isinstance(reports[-1].error, ProofFailed)
 
 

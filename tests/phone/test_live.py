@@ -4,11 +4,17 @@ import asyncio
 
 import pytest
 
-from mock_mobile_client.errors import NotSeen, Refused, SocketClosed, Unreachable
+from mock_mobile_client.errors import (
+    NotReady,
+    NotSeen,
+    Refused,
+    SocketClosed,
+    Unreachable,
+)
 from mock_mobile_client.money import money
 from mock_mobile_client.phone import Phone
 from tests.phone.conftest import Fake
-from tests.phone.fake_parts import Account, Node
+from tests.phone.fake_parts import Account, Caller, Fault, Node
 
 
 async def signed_in(fake: Fake) -> Phone:
@@ -155,6 +161,123 @@ async def test_a_bank_without_a_socket_is_unreachable(fake: Fake) -> None:
         with pytest.raises(Unreachable):
             async with phone.live():
                 await asyncio.sleep(0)
+
+
+async def test_a_sleeping_phone_resumes_where_it_was(fake: Fake) -> None:
+    async with await signed_in(fake) as phone, phone.live() as live:
+        change(fake)
+        await live.until(lambda: live.picture.sequence == 1, "the first change")
+        await phone.sleep()
+        for _ in range(20):
+            change(fake)
+        assert live.picture.sequence == 1
+
+        await phone.wake()
+
+        resume = live.picture.resume
+        assert resume.opening.body["missed"] == 20
+        assert [one.sequence for one in resume.missed] == list(range(2, 22))
+        assert resume.caught_up is not None
+        assert live.picture.repeated == []
+        with pytest.raises(NotReady, match="awake"):
+            await live.wake()
+
+
+async def test_a_cut_that_lasts_has_no_close_frame_and_no_second_try(
+    fake: Fake,
+) -> None:
+    async with await signed_in(fake) as phone, phone.live() as live:
+        await live.cut(stay_away=True)
+        await asyncio.sleep(0.7)  # longer than the first pause before a new try
+        assert live.connections == 1
+        change(fake)
+
+        await live.wake()
+
+        assert [one.sequence for one in live.picture.resume.missed] == [1]
+
+
+async def test_a_program_started_anew_goes_on_from_its_store(fake: Fake) -> None:
+    async with await signed_in(fake) as phone:
+        async with phone.live() as live:
+            account = change(fake)
+            await live.until(lambda: live.picture.sequence == 1, "the change")
+        shown = live.picture.by_event
+        await phone.restart()
+        fake.bank.append(fake.bank.customers[0], {"__typename": "SomethingNew"})
+
+        async with phone.live_again() as live:
+            await live.until(live.is_caught_up, "the past")
+
+            assert live.picture.by_event == shown
+            assert account.id in shown
+            assert [one.kind for one in live.picture.resume.missed] == ["SomethingNew"]
+
+
+async def test_after_a_reset_the_snapshot_is_loaded_and_the_stream_goes_on(
+    fake: Fake,
+) -> None:
+    async with await signed_in(fake) as phone:
+        for _ in range(501):
+            account = change(fake)
+        asha = fake.bank.customers[0]
+        async with phone.live(after=asha.cursor(0)) as live:
+            assert live.picture.resume.opening.body["reason"] == "TOO_FAR_BEHIND"
+            fresh = (await phone.account("Everyday")).balance
+            assert live.picture.by_event[account.id] == fresh
+            assert phone.handset.state.cursor == asha.cursor(501)
+            assert phone.handset.state.shown[account.id]["version"] == 502
+
+            change(fake)
+
+            await live.until(lambda: live.picture.sequence == 502, "the next change")
+            assert live.picture.by_event[account.id].version == 503
+
+
+async def test_a_reset_without_its_snapshot_leaves_the_old_place(fake: Fake) -> None:
+    async with await signed_in(fake) as phone:
+        for _ in range(501):
+            change(fake)
+        asha = fake.bank.customers[0]
+        old = asha.cursor(0)
+        phone.handset.keep(cursor=old)
+        phone.handset.api.offline = True
+
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1), phone.live(after=old):
+                await asyncio.sleep(0)
+
+        assert phone.handset.state.cursor == old
+
+
+async def test_what_was_shown_is_told_to_the_bank_once_a_second(fake: Fake) -> None:
+    async with await signed_in(fake) as phone, phone.live() as live:
+        for _ in range(5):
+            change(fake)
+        asha = fake.bank.customers[0]
+
+        await live.until(
+            lambda: live.acks.acknowledged == asha.cursor(5), "the acknowledgement"
+        )
+
+        assert fake.bank.acked == [asha.cursor(5)]
+        assert live.acks.sent == 1
+
+
+async def test_a_refused_acknowledgement_does_not_end_the_stream(fake: Fake) -> None:
+    def never(_: Caller, __: Node) -> Node:
+        raise Fault("NOT_SUPPORTED", 200)
+
+    fake.bank.eventsAck = never  # type: ignore[method-assign]  # a bank without it
+    async with await signed_in(fake) as phone, phone.live() as live:
+        change(fake)
+        await live.until(lambda: live.acks.sent == 1, "the acknowledgement", 3)
+        change(fake)
+
+        await live.until(lambda: live.picture.sequence == 2, "the second change")
+
+        assert live.acks.acknowledged is None
+        assert live.ended is None
 
 
 BALANCE = "BalanceChanged"

@@ -10,6 +10,7 @@ from mock_mobile_client.store import (
     MemoryStore,
     PhoneState,
     Store,
+    StoredPasskey,
     Unanswered,
 )
 
@@ -19,8 +20,10 @@ STATE = PhoneState(
     device_id="dev_1",
     blob="blob",
     token="secret-token",
+    refresh_token="secret-refresh",
     cursor="ec1.a.1.20261121",
     unanswered=(Unanswered("payment_create", {"input": {"amount": "1"}}),),
+    passkeys=(StoredPasskey("id", "localhost", "handle", "PRIVATE", eligible=True),),
 )
 
 
@@ -69,3 +72,12 @@ def test_secrets_do_not_show_when_a_state_is_printed() -> None:
     assert "secret-token" not in repr(STATE)
     assert "pem" not in repr(STATE)
     assert "blob" not in repr(STATE)
+    assert "secret-refresh" not in repr(STATE)
+    assert "PRIVATE" not in repr(STATE)
+
+
+def test_a_phone_stored_before_it_had_passkeys_still_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "asha-1-localhost-8000.json"
+    path.write_text('{"device_id":"dev_1","unanswered":[]}')
+
+    assert FileStore(tmp_path).load(BANK, "Asha-1") == PhoneState(device_id="dev_1")

@@ -36,6 +36,6 @@ def test_figures_are_equal_whatever_their_text_and_age() -> None:
 
 
 def test_a_token_does_not_show_when_it_is_printed() -> None:
-    token = TokenValue("very-secret", "a", "b", "c")
+    token = TokenValue("very-secret", "very-secret-too", "a", "b", "c")
 
     assert "very-secret" not in repr(token)

@@ -1,0 +1,106 @@
+"""Steps of the scenario about a lost line, and about a phone that sleeps.
+
+Together they leave the balances as they were: what Ben pays in the one, Asha pays back
+in the other.
+"""
+
+from datetime import datetime
+
+from mock_mobile_client.drawer import Note
+from mock_mobile_client.enums import PaymentStatus
+from mock_mobile_client.errors import ProofFailed, expect
+from mock_mobile_client.money import money
+from mock_mobile_client.phone import EVERYDAY, Phone, introduce
+from mock_mobile_client.push import Push
+from mock_mobile_client.stage import SAVINGS, Stage, everyday, moved, present
+from mock_mobile_client.stream import Resume
+from mock_mobile_client.world_clock import WorldClock
+
+CHANGES = 20
+SHARE = money("1.00 INR")
+SHARES = 2
+MONEY_IN = "MONEY_IN"
+
+
+async def listen_for_pushes(stage: Stage) -> str:
+    """Ben's phone tells the bank its address at the provider, and listens there."""
+    await stage.ben.drawer.open()
+    installation = stage.ben.drawer.installation
+    return f"FCM installation {installation[:6]}…, told under the device key alone"
+
+
+async def lose_the_line(stage: Stage) -> str:
+    """The socket dies without a close frame; what happens meanwhile comes exactly."""
+    asha, (live, _) = stage.asha, stage.streams
+    await introduce(stage.ben, asha)
+    before, start = await everyday(asha), present(live.picture.sequence)
+    await live.cut(stay_away=True)
+    for source, target in ((EVERYDAY, SAVINGS), (SAVINGS, EVERYDAY)):
+        paid = await asha.pay(target, SHARE, source=source)
+        expect(f"{source} to {target}", PaymentStatus.SETTLED, paid.status)
+    for _ in range(SHARES):
+        await stage.ben.pay(asha.owner.name, SHARE)
+    await live.wake()
+    missed = _exact(live.picture.resume, start)
+    expect("what came twice", [], live.picture.repeated)
+    if missed < CHANGES:
+        raise ProofFailed("changes meanwhile", f"{CHANGES} or more", missed)
+    fresh = await moved(asha, before, SHARE.times(SHARES))
+    await live.until_shown((await asha.account(EVERYDAY)).id, fresh)
+    return f"{missed} missed, {missed} told in order, none twice, then live"
+
+
+async def sleep_and_wake(stage: Stage) -> str:
+    """A phone that sleeps gets a push, and nothing about money is in it."""
+    ben, (_, live) = stage.ben, stage.streams
+    before, start = await everyday(ben), present(live.picture.sequence)
+    await ben.sleep()
+    await stage.asha.pay(ben.owner.name, SHARE.times(SHARES))
+
+    def is_news(push: Push) -> bool:
+        return push.category == MONEY_IN and push.sequence > start
+
+    note = await ben.drawer.until_note(is_news, "the push")
+    note.push.expect_bare()
+    _expect_no_figure(note)
+    expect("times shown", 1, note.came)
+    await ben.wake()
+    _exact(live.picture.resume, start)
+    lag_ms = await _lag_ms(ben, note, live.picture.resume)
+    await ben.drawer.tap(note.push.id)
+    fresh = await moved(ben, before, SHARE.times(SHARES))
+    await live.until_shown((await ben.account(EVERYDAY)).id, fresh)
+    title = present(note.text).title
+    return f'FCM "{title}" after {lag_ms:.0f} ms, no amount in it; awake, caught up'
+
+
+def _exact(resume: Resume, start: int) -> int:
+    """Everything after `start`, once, in order, then the end of it; gives how many."""
+    expect("opening", "StreamReady", resume.opening.kind)
+    count = int(resume.opening.body["missed"])
+    numbers = [event.sequence for event in resume.missed]
+    expect("events", list(range(start + 1, start + count + 1)), numbers)
+    expect("caught up at", start + count, present(resume.caught_up).sequence)
+    return count
+
+
+async def _lag_ms(phone: Phone, note: Note, resume: Resume) -> float:
+    """From when it happened to when the provider's message was there.
+
+    Raises:
+        ProofFailed: the push is about no event that the resume told.
+    """
+    ahead_s = await WorldClock(phone.sandbox).offset_s()
+    for event in resume.missed:
+        if event.sequence == note.push.sequence:
+            happened = datetime.fromisoformat(event.occurred_at).timestamp()
+            return (note.push.came_at + ahead_s - happened) * 1000
+    raise ProofFailed("the event of the push", note.push.sequence, "not told")
+
+
+def _expect_no_figure(note: Note) -> None:
+    """The words for a locked screen hold no figure either."""
+    text = present(note.text)
+    shown = f"{text.title} {text.body}"
+    if any(letter.isdigit() for letter in shown):
+        raise ProofFailed("text of a push", "no figure", shown)
