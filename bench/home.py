@@ -1,25 +1,19 @@
-"""The home screen: Sixpence with every guard on, beside raw sqlite3 + orjson.
+"""The home screen: Sixpence with every guard on, beside a raw driver + orjson.
 
-Both read the same SQLite file in one interleaved run, A B A B; the answers are compared
+Both read the same database in one interleaved run, A B A B; the answers are compared
 byte for byte before anything is timed. Sixpence verifies token and DPoP proof of every
-request; the peer does no sign-in work at all.
+request; the peer does no sign-in work at all. On SQLite the peer is raw sqlite3, on
+PostgreSQL raw asyncpg.
 """
 
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+from bench import servers
 from bench.load import Request, Turn, ask, fire
+from bench.servers import Server
 from mock_mobile_client.api import BASE_HEADERS, encode
 from mock_mobile_client.dpop import Covered, make_proof
 from mock_mobile_client.enums import Platform
@@ -28,7 +22,7 @@ from mock_mobile_client.people import Person
 from mock_mobile_client.phone import Phone
 from mock_mobile_client.pin import ITERATIONS_MIN
 
-ROOT = Path(__file__).parents[1]
+PEERS = {"sqlite": "raw sqlite3 + orjson", "postgres": "raw asyncpg + orjson"}
 PHONES = 20
 CONNECTIONS = 16
 DOCUMENT = (Path(__file__).parent / "home.graphql").read_text()
@@ -46,37 +40,25 @@ FULL = Size(pairs=5, requests=2000)
 SMOKE = Size(pairs=1, requests=60)
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A started server."""
-
-    process: "subprocess.Popen[str]"
-    port: int
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self.process.pid
-
-
-async def run(size: Size) -> dict[str, list[Turn]]:
-    """Measure both variants; gives the turns of each by name."""
-    with tempfile.TemporaryDirectory() as name, _bank(Path(name)) as (bank, table):
+async def run(size: Size, engine: str) -> dict[str, list[Turn]]:
+    """Measure both variants on one engine; gives the turns of each by name."""
+    with (
+        tempfile.TemporaryDirectory() as name,
+        servers.engine(engine, Path(name)) as below,
+        servers.bank(Path(name), below.url, 3 + PHONES) as (bank, table),
+        servers.peer(below) as peer,
+    ):
         phones = await _phones(bank, table)
         customers = await _customers(phones)
-        database = Path(name) / ".sixpence/bank.db"
-        with _peer(database) as peer:
-            await _compare(bank, peer, phones, customers)
-            turns: dict[str, list[Turn]] = {"sixpence": [], "raw sqlite3 + orjson": []}
-            for _ in range(size.pairs):
-                ours = _requests(bank, phones, size)
-                theirs = _raw(peer, customers, size)
-                turns["sixpence"].append(
-                    await fire(bank.port, ours, CONNECTIONS, bank.pid)
-                )
-                turns["raw sqlite3 + orjson"].append(
-                    await fire(peer.port, theirs, CONNECTIONS, peer.pid)
-                )
+        await _compare(bank, peer, phones, customers)
+        turns: dict[str, list[Turn]] = {"sixpence": [], PEERS[engine]: []}
+        for _ in range(size.pairs):
+            ours = _requests(bank, phones, size)
+            theirs = _raw(peer, customers, size)
+            turns["sixpence"].append(await fire(bank.port, ours, CONNECTIONS, bank.pid))
+            turns[PEERS[engine]].append(
+                await fire(peer.port, theirs, CONNECTIONS, peer.pid)
+            )
         for phone in phones:
             await phone.close()
         return turns
@@ -168,71 +150,3 @@ def _request(headers: dict[str, str], body: bytes) -> Request:
     lines = ["POST /graphql HTTP/1.1", f"content-length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return Request("\r\n".join([*lines, "", ""]).encode() + body)
-
-
-@contextmanager
-def _bank(folder: Path) -> Iterator[tuple[Server, dict[str, object]]]:
-    port, world = _free_port(), _free_port()
-    chosen = {
-        "PYTHONPATH": str(ROOT),
-        "SIXPENCE_PORT": str(port),
-        "SIXPENCE_PUBLIC_URL": f"http://localhost:{port}",
-        "SIXPENCE_SANDBOX_PORT": str(world),
-        "SIXPENCE_DEMO_CUSTOMERS": str(3 + PHONES),
-        "SIXPENCE_INTROSPECTION": "false",  # as in production: no price in the answer
-        "SIXPENCE_LOG_LEVEL": "warning",
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app", "demo", "--json"],
-        cwd=folder,
-        env=os.environ | chosen,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        table = json.loads(process.stdout.readline() or "null")
-        if table is None:
-            raise SystemExit("the bank did not open")
-        yield Server(process, port), table
-    finally:
-        _end(process)
-
-
-@contextmanager
-def _peer(database: Path) -> Iterator[Server]:
-    port = _free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bench.peers.raw_sqlite", str(database), str(port)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        _await_port(port)
-        yield Server(process, port)
-    finally:
-        _end(process)
-
-
-def _end(process: "subprocess.Popen[str]") -> None:
-    process.send_signal(signal.SIGTERM)
-    process.wait(timeout=30)
-    if process.stdout is not None:
-        process.stdout.close()
-
-
-def _await_port(port: int) -> None:
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise SystemExit("the peer did not open")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
