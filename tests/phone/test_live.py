@@ -218,7 +218,8 @@ async def test_after_a_reset_the_snapshot_is_loaded_and_the_stream_goes_on(
     fake: Fake,
 ) -> None:
     async with await signed_in(fake) as phone:
-        for _ in range(501):
+        account = change(fake)
+        for _ in range(500):
             account = change(fake)
         asha = fake.bank.customers[0]
         async with phone.live(after=asha.cursor(0)) as live:
@@ -265,7 +266,7 @@ async def test_what_was_shown_is_told_to_the_bank_once_a_second(fake: Fake) -> N
 
 
 async def test_a_refused_acknowledgement_does_not_end_the_stream(fake: Fake) -> None:
-    def never(_: Caller, __: Node) -> Node:
+    def never(caller: Caller, given: Node) -> Node:
         raise Fault("NOT_SUPPORTED", 200)
 
     fake.bank.eventsAck = never  # type: ignore[method-assign]  # a bank without it
