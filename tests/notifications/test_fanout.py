@@ -94,9 +94,9 @@ async def test_the_item_keeps_what_the_inbox_will_say(
 
     assert row.get("template", str) == template
     assert row.get("args", dict) == {
-        "amount": 98765,
+        "amount": 98765432109,
         "currency": "INR",
-        "account": "••4711",
+        "account": "••4711-0815",
         "counterparty": "Zebulon Planted",
     }
     assert row.get("deep_link", str).startswith("sixpence://transaction/txn_")

@@ -41,11 +41,11 @@ ACCOUNT = AccountShot(
     id="acc_00000000000000000000000000000001",
     kind="SAVINGS",
     name="Planted account",
-    masked_number="••4711",
+    masked_number="••4711-0815",
     currency="INR",
     status="ACTIVE",
 )
-PLANTED = ("Planted", "4711", "98765", "Zebulon")
+PLANTED = ("Planted", "4711-0815", "98765432109", "Zebulon")
 
 
 class CountedTries:
@@ -224,7 +224,7 @@ def money(
             status="BOOKED",
             kind="TRANSFER",
             direction=direction,
-            amount=98765,
+            amount=98765432109,
             currency="INR",
             created_at=clock.now(),
             counterparty=CounterpartyShot(name="Zebulon Planted"),
