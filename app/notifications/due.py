@@ -73,7 +73,9 @@ class Ending:
 async def claim(clock: Clock) -> list[Due]:
     """Take due dispatches for a minute, settle those nobody needs, give the others.
 
-    Any number of workers may claim at once; none gets what another holds.
+    Any number of workers may claim at once; none gets what another holds. A claim whose
+    worker died before an outcome was recorded counts for no try, else a worker killed
+    again and again would give up pushes that no provider ever refused.
     """
     now = clock.now()
     if not await _is_due(now):
@@ -85,7 +87,8 @@ async def claim(clock: Clock) -> list[Due]:
             "WITH due AS (SELECT id FROM push_dispatch WHERE state = 'QUEUED' "  # noqa: S608  -- our own words
             "AND due_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) "
             f"ORDER BY due_at, id LIMIT $3{skip}) "
-            "UPDATE push_dispatch SET lease_until = $2, attempts = attempts + 1 "
+            "UPDATE push_dispatch SET lease_until = $2, attempts = attempts + "
+            "CASE WHEN lease_until IS NULL THEN 1 ELSE 0 END "
             "WHERE id IN (SELECT id FROM due) RETURNING id",
             now,
             now + timedelta(seconds=_LEASE_S),

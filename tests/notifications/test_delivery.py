@@ -231,6 +231,24 @@ async def test_a_worker_killed_between_sending_and_recording_sends_it_again(
     assert await fates(phone) == ["SENT"]
 
 
+async def test_workers_killed_twelve_times_in_a_row_use_up_no_try(
+    world: World, asha: CustomerId, phone: Actor
+) -> None:
+    await told(world, asha)
+    for _ in range(12):
+        killed = StuckProvider()
+        sending = asyncio.create_task(world.another_worker(killed).turn())
+        await killed.began.wait()
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        world.later(61)
+
+    await world.send()
+
+    assert len(world.provider.got) == 1
+    assert await fates(phone) == ["SENT"]
+
+
 async def test_a_broken_adapter_holds_nothing_up(
     world: World, asha: CustomerId, phone: Actor
 ) -> None:
