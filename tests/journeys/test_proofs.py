@@ -17,12 +17,17 @@ from tests.journeys.planted import Pocket
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("all_is_well")]
 
 
+# On SQLite the same proofs run as commands of the phone: once an engine is enough.
+as_a_function = pytest.mark.only("postgres")
+
+
 @pytest.fixture
 def setting(pocket: Pocket) -> Setting:
     """Give phones that lie in the folder of the bank."""
     return Setting(store=pocket, iterations=ITERATIONS_MIN)
 
 
+@as_a_function
 async def test_proof_01_a_lost_reply_is_answered_again_without_a_second_debit(
     demo_bank: BankProcess, setting: Setting
 ) -> None:
@@ -33,6 +38,7 @@ async def test_proof_01_a_lost_reply_is_answered_again_without_a_second_debit(
     assert len([line for line in told if line.endswith("one debit")]) == 2
 
 
+@as_a_function
 async def test_proof_02_a_stampede_spends_each_unit_once(
     demo_bank: BankProcess, setting: Setting
 ) -> None:
@@ -43,6 +49,7 @@ async def test_proof_02_a_stampede_spends_each_unit_once(
     assert [line[:3] for line in told] == ["(a)", "(b)", "(c)"]
 
 
+@as_a_function
 async def test_proof_03_the_second_phone_and_the_payee_see_it_unasked(
     demo_bank: BankProcess, setting: Setting
 ) -> None:
@@ -53,6 +60,7 @@ async def test_proof_03_the_second_phone_and_the_payee_see_it_unasked(
     assert told[0].startswith("20 payments")
 
 
+@as_a_function
 async def test_proof_04_a_dead_zone_leaves_no_silent_hole(
     demo_bank: BankProcess, setting: Setting
 ) -> None:
@@ -64,6 +72,7 @@ async def test_proof_04_a_dead_zone_leaves_no_silent_hole(
     assert not [line for line in told if "skipped" in line]
 
 
+@as_a_function
 async def test_proof_05_a_stolen_refresh_token_opens_nothing_and_ends_nothing(
     demo_bank: BankProcess, setting: Setting
 ) -> None:
@@ -75,6 +84,7 @@ async def test_proof_05_a_stolen_refresh_token_opens_nothing_and_ends_nothing(
     assert not [line for line in told if "skipped" in line]
 
 
+@as_a_function
 async def test_proof_07_only_the_untouched_approval_passes(
     demo_bank: BankProcess, setting: Setting
 ) -> None:
