@@ -41,6 +41,9 @@ GRAPHQL_PATH = "/graphql"
 _YEAR_S = 31_536_000
 _SAME_WISH_S = 1.0
 _GOODBYE_S = 2.0
+# Longer than phones and balancers keep an idle line (60 s): whoever closes first loses
+# no request, whoever closes second does.
+_KEEP_ALIVE_S = 75
 _LOOK_EVERY_S = 0.02
 _LISTENING = "0A"  # state of a listening socket in /proc/net/tcp
 _HEADERS = {
@@ -262,6 +265,7 @@ async def serve(
             proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=int(settings.drain_s),
+            timeout_keep_alive=_KEEP_ALIVE_S,
         ),
         ready,
     )

@@ -5,6 +5,7 @@ import ssl
 import httpx
 
 CONNECTIONS_MAX = 64
+IDLE_S = 30.0  # the bank keeps an idle line for 75 s: the phone closes it first
 
 
 def line(url: str, timeout_s: float) -> httpx.AsyncClient:
@@ -23,5 +24,5 @@ def line(url: str, timeout_s: float) -> httpx.AsyncClient:
         timeout=timeout_s,
         trust_env=False,
         verify=trust,
-        limits=httpx.Limits(max_connections=CONNECTIONS_MAX),
+        limits=httpx.Limits(max_connections=CONNECTIONS_MAX, keepalive_expiry=IDLE_S),
     )

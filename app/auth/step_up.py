@@ -223,6 +223,11 @@ class StepUps:
     async def _make_room(self, tx: Tx, actor: Actor) -> None:
         """Cancel what expired unseen, then count what is pending (push fatigue)."""
         now = self._clock.now()
+        # An update that changes nothing: the wishes of one session take turns.
+        await tx.rows(
+            "UPDATE session SET jkt = jkt WHERE id = $1 RETURNING id",
+            actor.known_session,
+        )
         await tx.rows(
             "UPDATE challenge SET state = 'CANCELLED' WHERE session_id = $1 "
             "AND state IN ('PENDING', 'APPROVED') AND expires_at <= $2 RETURNING id",

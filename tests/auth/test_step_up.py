@@ -144,6 +144,32 @@ async def test_a_fourth_pending_approval_is_refused(room: Room, phone: Phone) ->
     await asked(phone.room, actor, replace(WISH, operation="d"))
 
 
+async def test_twelve_wishes_at_once_leave_three_questions(
+    room: Room, phone: Phone
+) -> None:
+    narrow = room.settings.model_copy(update={"limit_factor": 1})
+    phone.room = await open_room(narrow, room.clock, room.vault)
+    await phone.login()
+    actor = await phone.as_login()
+
+    told = await asyncio.gather(
+        *(
+            phone.room.step_ups.require(actor, replace(WISH, operation=f"w{number}"))
+            for number in range(12)
+        ),
+        return_exceptions=True,
+    )
+
+    kinds = [type(one) for one in told]
+    assert (kinds.count(StepUpRequired), kinds.count(RateLimited)) == (3, 9)
+    row = await database.read_one(
+        "SELECT count(*) AS n FROM challenge WHERE state = 'PENDING' "
+        "AND intent_hash IS NOT NULL"
+    )
+    assert row is not None
+    assert row.get("n", int) == 3
+
+
 async def test_a_refused_approval_is_cancelled(room: Room, phone: Phone) -> None:
     await phone.login()
     actor = await phone.as_login()

@@ -1,6 +1,7 @@
 """300 lines cut in mid-mutation: the trap that wedged a server after at most 40."""
 
 import asyncio
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,6 +44,21 @@ async def test_300_lines_cut_in_mid_mutation_leave_the_bank_answering(
         paid = await asha.pay("Savings", money("1.00 INR"))
         assert paid.status is PaymentStatus.SETTLED
         await asha.pay("Everyday", money("1.00 INR"), source="Savings")
+
+
+@pytest.mark.only("sqlite")
+def test_a_line_that_idles_six_seconds_is_not_cut(demo_bank: BankProcess) -> None:
+    """The server's own default would cut it at five, with a request under way."""
+    ask = b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", demo_bank.port), timeout=6) as line:
+        line.sendall(ask)
+        first = line.recv(4096)
+
+        with pytest.raises(TimeoutError):
+            line.recv(1)
+
+        line.sendall(ask)
+        assert [first[:12], line.recv(4096)[:12]] == [b"HTTP/1.1 200"] * 2
 
 
 async def _cut(asha: Phone, order: Order) -> None:
