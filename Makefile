@@ -115,7 +115,7 @@ XDG_RUNTIME_DIR=$$folder; export XDG_RUNTIME_DIR; failed=; \
 on() { \
   engine=$$1; shift; \
   "$$@" -m pytest -q -p tests.house.closing --closing="$$folder/closing" \
-    -n auto --maxprocesses 4 --dist loadfile -m "not chaos$${engine:+$(LEAVE)}" \
+    -n auto --maxprocesses 4 --dist loadfile -m "not chaos$${engine:+ $(LEAVE)}" \
     $$engine $(ARGS); \
   case $$?$$engine in 0*|5--*) ;; *) failed=yes;; esac; \
 }; \
@@ -147,7 +147,7 @@ gate types .venv/bin/mypy; \
 gate layers .venv/bin/lint-imports; \
 gate bench $(PY) -m bench --smoke; \
 gate tests $(MAKE) --no-print-directory test COVERAGE="-m coverage run" ARGS= \
-  LEAVE=" and not slow"; \
+  LEAVE="and not slow"; \
 closing=$$(grep -E '^(SQLite|PostgreSQL): ' "$$log" | tail -n 2); \
 gate floors floors; \
 echo "$$closing"; \

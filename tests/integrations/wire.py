@@ -16,6 +16,11 @@ class RawPartner:
     url: str = ""
     requests: list[bytes] = field(default_factory=list)
 
+    async def was_asked(self) -> None:
+        """Wait for the first whole request."""
+        while not self.requests:
+            await asyncio.sleep(0.005)
+
 
 @asynccontextmanager
 async def a_partner_that(
@@ -23,7 +28,7 @@ async def a_partner_that(
 ) -> AsyncIterator[RawPartner]:
     """Listen on a free port, read each request whole, then let `reply` do its thing."""
     partner = RawPartner()
-    talks: set[asyncio.Task[None]] = set()
+    talks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not reads:
@@ -38,25 +43,27 @@ async def a_partner_that(
         return await reply(writer)
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        talks.add(task)
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             await hear(reader, writer)
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
 
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    def taken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talks[asyncio.create_task(talk(reader, writer))] = writer
+
+    server = await asyncio.start_server(taken, "127.0.0.1", 0)
     async with server:
         partner.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         yield partner
         server.close()
-        for _ in range(3):  # a line that was just taken must begin before it can end
+        for _ in range(9):  # a line that was just taken must begin before it can end
             await asyncio.sleep(0)
-        for task in talks:
+        for task, writer in talks.items():
             task.cancel()
+            writer.transport.abort()  # also what nobody reads any more
         await asyncio.gather(*talks, return_exceptions=True)
+        await asyncio.sleep(0)  # the loop closes an aborted line on its next round
 
 
 def says(status: int, body: str = "{}", **headers: str) -> Reply:
