@@ -112,10 +112,11 @@ endef
 define suite
 folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap 'exit 130' INT TERM; \
 XDG_RUNTIME_DIR=$$folder; export XDG_RUNTIME_DIR; failed=; \
+workers=$$($(PY) -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))'); \
 on() { \
   engine=$$1; shift; \
   "$$@" -m pytest -q -p tests.house.closing --closing="$$folder/closing" \
-    -n auto --maxprocesses 4 --dist loadfile -m "not chaos$${engine:+ $(LEAVE)}" \
+    -n "$$workers" --dist loadfile --no-loadscope-reorder -m "not chaos$${engine:+ $(LEAVE)}" \
     $$engine $(ARGS); \
   case $$?$$engine in 0*|5--*) ;; *) failed=yes;; esac; \
 }; \

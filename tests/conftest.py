@@ -84,9 +84,11 @@ def pytest_collection_modifyitems(
 
     What asks for a database, itself or through a fixture, runs on both engines; the
     rest runs once. `only("sqlite")` is for what looks into one engine's own catalogue.
+    Slow ones come first: several workers then end at about the same time.
     """
     engine = config.getoption("engine")
     chosen = [item for item in items if _has_part(item, engine)]
+    chosen.sort(key=lambda item: item.get_closest_marker("slow") is None)
     config.hook.pytest_deselected(items=[one for one in items if one not in chosen])
     items[:] = chosen
 

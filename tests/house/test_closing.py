@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,7 @@ def run(folder: Path, *more: str) -> "subprocess.CompletedProcess[str]":
             *("-c", "/dev/null", "--rootdir", str(folder), str(folder), *more),
         ],
         cwd=ROOT,
+        env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # it takes seconds
         capture_output=True,
         text=True,
         timeout=60,

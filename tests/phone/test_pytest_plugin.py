@@ -1,6 +1,7 @@
 """An integrator's own tests run with the plugin and nothing of ours."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -30,11 +31,12 @@ async def test_the_fixtures_work_in_a_project_of_its_own(
 ) -> None:
     (tmp_path / "test_bank.py").write_text(INTEGRATORS)
     (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
-    plugin = ["-p", "mock_mobile_client.pytest_plugin", "-q", str(tmp_path)]
+    plugin = ["-p", "pytest_asyncio.plugin", "-p", "mock_mobile_client.pytest_plugin"]
     addresses = ["--bank-url", fake.url, "--bank-sandbox", fake.url]
     program = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "pytest", *plugin, *addresses),
+        *(sys.executable, "-m", "pytest", "-q", *plugin, *addresses, str(tmp_path)),
         cwd=ROOT,
+        env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
