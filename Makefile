@@ -7,7 +7,7 @@ WHAT ?= home
 
 .DEFAULT_GOAL := help
 .SILENT:
-.PHONY: help run phone test check chaos bench schema lock clean for-run for-test
+.PHONY: help run phone test check chaos floors bench schema lock clean for-run for-test
 
 help:
 	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,13 +21,16 @@ phone: for-run ## Play two phones against the running bank; ARGS="watch" for any
 test: for-test ## Run the whole suite on SQLite, then on PostgreSQL; ARGS="tests/ledger" for a part.
 	$(suite)
 
-check: for-test ## Format, lint, types, layers, bench smoke, tests and coverage floors, as CI does.
+check: for-test ## Format, lint, types, layers, bench smoke, tests and first floors, as CI does.
 	$(check)
 
 chaos: for-test ## Run the full figures of the crash, concurrency and random suites.
 	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap 'exit 130' INT TERM; \
 	XDG_RUNTIME_DIR=$$folder $(PY) -m pytest -m "chaos or hypothesis" --hypothesis-profile=chaos \
 	  -p tests.house.closing $(ARGS)
+
+floors: for-test ## Run the suite on SQLite under coverage and hold every file and room to its floor.
+	$(floors)
 
 bench: for-test ## Measure on loopback and compare with the committed figures; WHAT=home.
 	exec $(PY) -m bench $(WHAT) $(ARGS)
@@ -120,17 +123,32 @@ on() { \
     $$engine $(ARGS); \
   case $$?$$engine in 0*|5--*) ;; *) failed=yes;; esac; \
 }; \
-on "" $(PY) $(COVERAGE); \
+on "" $(PY); \
 $(if $(findstring --engine,$(ARGS)),,on --engine=postgres $(PY);) \
 cat "$$folder/closing"; [ -z "$$failed" ]
+endef
+
+# $(1) --complete for the pure files only, nothing for every floor
+define compare
+$(PY) -m coverage combine --quiet && \
+$(PY) -m coverage json --quiet --fail-under=0 -o "$$folder/coverage.json" && \
+$(PY) -m tests.house.floors "$$folder/coverage.json" $(1)
+endef
+
+define floors
+folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap 'exit 130' INT TERM; \
+COVERAGE_FILE=$$folder/coverage; XDG_RUNTIME_DIR=$$folder; \
+export COVERAGE_FILE XDG_RUNTIME_DIR; \
+$(PY) -m coverage run -m pytest -q -n auto --maxprocesses 4 --dist loadfile \
+  --no-loadscope-reorder -m "not chaos" $(ARGS) && \
+$(compare) && echo "Every file and room is above its floor."
 endef
 
 # Each gate prints one line with its time; a failing one shows its output whole, and
 # the others still run, so that one look names everything.
 define check
 folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap 'exit 130' INT TERM; \
-log=$$folder/log; COVERAGE_FILE=$$folder/coverage; XDG_RUNTIME_DIR=$$folder; \
-export COVERAGE_FILE XDG_RUNTIME_DIR; failed=; \
+log=$$folder/log; XDG_RUNTIME_DIR=$$folder; export XDG_RUNTIME_DIR; failed=; \
 gate() { \
   name=$$1; shift; printf '%-7s' "$$name"; began=$$(date +%s); \
   if "$$@" >"$$log" 2>&1; then verdict=ok; else verdict=FAILED; fi; \
@@ -138,19 +156,17 @@ gate() { \
   [ "$$verdict" = ok ] || { failed="$$failed $$name"; cat "$$log"; }; \
 }; \
 floors() { \
-  $(PY) -m coverage combine --quiet && \
-  $(PY) -m coverage json --quiet --fail-under=0 -o "$$folder/coverage.json" && \
-  $(PY) -m tests.house.floors "$$folder/coverage.json"; \
+  COVERAGE_FILE=$$folder/coverage; export COVERAGE_FILE; \
+  $(PY) -m coverage run -m pytest -q $$($(PY) -m tests.house.floors --tests) && \
+  $(call compare,--complete); \
 }; \
 gate format .venv/bin/ruff format --check .; \
 gate lint .venv/bin/ruff check .; \
 gate types .venv/bin/mypy; \
 gate layers .venv/bin/lint-imports; \
 gate bench $(PY) -m bench --smoke; \
-gate tests $(MAKE) --no-print-directory test COVERAGE="-m coverage run" ARGS= \
-  LEAVE="and not slow"; \
-closing=$$(grep -E '^(SQLite|PostgreSQL): ' "$$log" | tail -n 2); \
 gate floors floors; \
-echo "$$closing"; \
+gate tests $(MAKE) --no-print-directory test ARGS= LEAVE="and not slow"; \
+grep -E '^(SQLite|PostgreSQL): ' "$$log" | tail -n 2; \
 [ -z "$$failed" ] || { echo "Not in order:$$failed."; exit 1; }
 endef

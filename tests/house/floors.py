@@ -1,8 +1,11 @@
 """Coverage floors per file, per room and over all; coverage itself knows one only.
 
-Run by `make check` after `coverage combine`: `python -m tests.house.floors REPORT`,
-REPORT being what `coverage json` wrote. Floors stand in pyproject.toml, under
-`[tool.sixpence.coverage]` and, for all files together, `[tool.coverage.report]`.
+`python -m tests.house.floors REPORT`, REPORT being what `coverage json` wrote, looks at
+all floors: `make floors`. With `--complete` it looks only at the files that must be
+complete, and `--tests` names the tests that bear their names: `make check` runs those
+under coverage, because the whole suite takes twice as long there (decision 0017).
+Floors stand in pyproject.toml, under `[tool.sixpence.coverage]` and, for all files
+together, `[tool.coverage.report]`.
 """
 
 import json
@@ -56,8 +59,14 @@ def measured(report: Path) -> dict[str, Part]:
     return {name.replace("\\", "/"): _part(found) for name, found in files.items()}
 
 
-def below(floors: Floors, files: dict[str, Part]) -> list[str]:
-    """Name everything below its floor, one sentence each; empty if nothing is."""
+def named_after(floors: Floors) -> list[str]:
+    """Name the tests of the files that must be complete."""
+    paths = [Path(name).relative_to("app") for name in floors.complete]
+    return [f"tests/{path.parent}/test_{path.name}" for path in paths]
+
+
+def incomplete(floors: Floors, files: dict[str, Part]) -> list[str]:
+    """Name what must be complete and is not, one sentence each."""
     faults = []
     for name in floors.complete:
         if name not in files:
@@ -67,6 +76,12 @@ def below(floors: Floors, files: dict[str, Part]) -> list[str]:
                 f"{name} has {files[name].per_cent:.1f} %, needs 100 %: "
                 f"{files[name].missed}."
             )
+    return faults
+
+
+def below(floors: Floors, files: dict[str, Part]) -> list[str]:
+    """Name everything below its floor, one sentence each; empty if nothing is."""
+    faults = incomplete(floors, files)
     rooms: dict[str, Part] = defaultdict(Part)
     for name, part in files.items():
         steps = name.split("/")
@@ -93,12 +108,17 @@ def _part(found: dict[str, object]) -> Part:
     )
 
 
-def main(report: str) -> int:
+def main(*words: str) -> int:
     """Print what is below its floor; gives 1 if anything is."""
-    faults = below(asked(ROOT / "pyproject.toml"), measured(Path(report)))
+    floors = asked(ROOT / "pyproject.toml")
+    if words == ("--tests",):
+        sys.stdout.write(" ".join(named_after(floors)) + "\n")
+        return 0
+    look = incomplete if "--complete" in words else below
+    faults = look(floors, measured(Path(words[0])))
     sys.stdout.write("".join(f"{fault}\n" for fault in faults))
     return 1 if faults else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = ["run", "phone", "test", "check", "chaos", "bench", "schema", "lock", "clean"]
+TARGETS = [
+    "run",
+    "phone",
+    "test",
+    "check",
+    "chaos",
+    "floors",
+    "bench",
+    "schema",
+    "lock",
+    "clean",
+]
 TOOLS = ["sh", "awk", "cmp", "cp", "rm", "mktemp", "grep", "cat", "du", "cut"]
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="needs make")

@@ -1,6 +1,15 @@
 from pathlib import Path
 
-from tests.house.floors import ROOT, Floors, Part, asked, below, measured
+from tests.house.floors import (
+    ROOT,
+    Floors,
+    Part,
+    asked,
+    below,
+    incomplete,
+    measured,
+    named_after,
+)
 
 FLOORS = Floors(overall=90, per_room=95, complete=["app/ledger/posting.py"])
 WHOLE = {"app/ledger/posting.py": Part(40, 40), "sandbox/app.py": Part(90, 100)}
@@ -21,6 +30,21 @@ def test_a_complete_file_with_a_hole_is_named_with_its_lines() -> None:
         "app/ledger/posting.py has 99.8 %, needs 100 %: "
         "lines [12], branches ['20->22']."
     )
+
+
+def test_the_quick_look_sees_only_what_must_be_complete() -> None:
+    holes = {"app/ledger/posting.py": Part(3, 4), "app/auth/otp.py": Part(1, 9)}
+
+    (fault,) = incomplete(FLOORS, holes)
+
+    assert fault.startswith("app/ledger/posting.py has 75.0 %")
+
+
+def test_each_complete_file_has_named_after_its_name() -> None:
+    found = named_after(asked(ROOT / "pyproject.toml"))
+
+    assert "tests/ledger/test_posting.py" in found
+    assert [name for name in found if not (ROOT / name).is_file()] == []
 
 
 def test_a_complete_file_that_does_not_exist_is_named() -> None:
