@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +30,8 @@ bank = typer.Typer(
 )
 customers = typer.Typer(help="The desk: customers, their codes, their locks.")
 audit = typer.Typer(help="The audit chain.")
+keys = typer.Typer(help="Keys: shown, rotated, moved to, let go.")
+bank.add_typer(keys, name="keys", no_args_is_help=True)
 bank.add_typer(customers, name="customers", no_args_is_help=True)
 bank.add_typer(audit, name="audit", no_args_is_help=True)
 
@@ -171,6 +174,24 @@ def code(
     _at_the_desk(work)
 
 
+@customers.command("reset-factors")
+def reset_factors(
+    number: Annotated[str, typer.Argument(help="Customer number.")],
+    *,
+    by: By,
+    reason: Reason,
+) -> None:
+    """Print a reset code, once: it removes authenticator, codes and passkeys."""
+    staff = _staff(by, reason)
+
+    async def work(bank: "Bank") -> None:
+        from app import desk  # noqa: PLC0415  -- each command loads its own
+
+        typer.echo(await desk.customers_reset_factors(bank, staff, number))
+
+    _at_the_desk(work)
+
+
 @customers.command()
 def unlock(
     number: Annotated[str, typer.Argument(help="Customer number.")],
@@ -191,11 +212,119 @@ def unlock(
 
 
 @audit.command()
-def verify() -> None:
-    """Walk every chain and name the first row that does not fit."""
-    from app import worker as back_door  # noqa: PLC0415  -- each command loads its own
+def verify(
+    *,
+    since: Annotated[
+        datetime | None, typer.Option("--from", help="Begin there, in UTC.")
+    ] = None,
+    anchors: Annotated[
+        Path | None, typer.Option("--anchors", help="A copy of the seals.")
+    ] = None,
+) -> None:
+    """Walk every chain and its seals and name the first row that does not fit."""
 
-    _run(back_door.verify(_settings()))
+    async def work(bank: "Bank") -> int:
+        from app import auditor  # noqa: PLC0415  -- each command loads its own
+
+        found = await auditor.verify(bank, _utc(since), anchors)
+        for line in found or ("Every chain is whole.",):
+            typer.echo(line)
+        if found:
+            typer.echo("broken")
+        return REFUSED if found else DONE
+
+    _at_the_desk(work)
+
+
+@audit.command()
+def export(
+    *,
+    by: By,
+    reason: Reason,
+    customer: Annotated[
+        str | None, typer.Option("--customer", help="Only this customer number.")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option("--from", help="Begin there, in UTC.")
+    ] = None,
+) -> None:
+    """Print entries and seals as lines of JSON; the export is an entry itself."""
+    staff = _staff(by, reason)
+
+    async def work(bank: "Bank") -> None:
+        from app import auditor  # noqa: PLC0415  -- each command loads its own
+
+        wish = auditor.Wish(number=customer, since=_utc(since))
+        await auditor.export(bank, staff, wish, typer.echo)
+
+    _at_the_desk(work)
+
+
+@keys.command("list")
+def list_() -> None:
+    """Name every signing key and ring key, and how many rows name it."""
+
+    async def work(bank: "Bank") -> None:
+        from app import keyring  # noqa: PLC0415  -- each command loads its own
+
+        for line in await keyring.listed(bank):
+            typer.echo(line)
+
+    _at_the_desk(work)
+
+
+@keys.command()
+def rotate(
+    *,
+    by: By,
+    reason: Reason,
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="The key in use leaked: do not wait.")
+    ] = False,
+) -> None:
+    """Let the next signing key sign; nobody is signed out."""
+    staff = _staff(by, reason)
+
+    async def work(bank: "Bank") -> None:
+        from app import keyring  # noqa: PLC0415  -- each command loads its own
+
+        kid = await keyring.rotate(bank, staff, at_once=at_once)
+        typer.echo(f"{kid} signs from now on")
+
+    _at_the_desk(work)
+
+
+@keys.command()
+def reseal() -> None:
+    """Move what is sealed or looked up to the current key of each ring, now."""
+
+    async def work(bank: "Bank") -> None:
+        from app import keyring  # noqa: PLC0415  -- each command loads its own
+
+        done = await keyring.reseal(bank)
+        typer.echo(f"moved {done.rows} rows; {done.stuck} do not open")
+
+    _at_the_desk(work)
+
+
+@keys.command()
+def retire(
+    ring: Annotated[str, typer.Argument(help="sealing or pepper.")],
+    key_id: Annotated[int, typer.Argument(help="Id of the key in its ring.")],
+    *,
+    by: By,
+    reason: Reason,
+) -> None:
+    """Say that a key may leave its ring; refused while a row names it."""
+    staff = _staff(by, reason)
+
+    async def work(bank: "Bank") -> None:
+        from app import keyring  # noqa: PLC0415  -- each command loads its own
+
+        await keyring.retire(bank, staff, ring, key_id)
+        typer.echo(f"No row names {ring} {key_id}: take its line out of the file.")
+
+    _at_the_desk(work)
 
 
 def _settings() -> Settings:
@@ -216,18 +345,24 @@ def _new(name: str, phone: str, number: str | None, locale: str) -> "NewCustomer
     return NewCustomer(name=name, phone=phone, number=number, locale=locale)
 
 
-def _at_the_desk(work: Callable[["Bank"], Awaitable[None]]) -> None:
+def _utc(given: datetime | None) -> datetime | None:
+    return given and given.replace(tzinfo=UTC)
+
+
+def _at_the_desk(work: Callable[["Bank"], Awaitable[int | None]]) -> None:
     from app.bank import open_bank  # noqa: PLC0415  -- each command loads its own
 
-    async def opened() -> None:
+    async def opened() -> int | None:
         refused: Refusal | None = None
+        code: int | None = None
         async with open_bank(_settings(), frozenset()) as bank:
             try:
-                await work(bank)
+                code = await work(bank)
             except Refusal as no:
                 refused = no  # raised outside, or the bank's task group wraps it
         if refused is not None:
             raise refused
+        return code
 
     _run(opened())
 

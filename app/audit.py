@@ -26,6 +26,7 @@ _RANK = 1
 _ZERO = bytes(32)
 _BANK_CHAINS = 16
 _PAGE = 1000
+_BEYOND = 2**62
 _COLUMNS = (
     "chain, seq, id, at, actor_kind, actor_id, device_id, session_id, address, "
     "action, object, outcome, code, detail, request_id, prev_hash, hash"
@@ -84,6 +85,33 @@ class Entry:
         if self.customer is not None:
             return str(self.customer)
         return f"bank.{crc32(self.request_id.encode()) % _BANK_CHAINS}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """One entry as the customer may read it: no name, no detail, no hash.
+
+    Args:
+        id: names it outside.
+        seq: its place in the customer's chain, from 1 without a gap.
+        at: when.
+        actor: `customer`, `staff`, `system` or `third party`.
+        action: what was done, for example `device.revoked`.
+        object: outside id of what was touched.
+        device: on which phone.
+        address: from which network address.
+        outcome: `ok`, `refused:<code>` or `failed`.
+    """
+
+    id: AuditId
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    object: str | None
+    device: DeviceId | None
+    address: str | None
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,36 +214,160 @@ def _digest(prev: bytes, columns: Sequence[object]) -> bytes:
     return hashlib.sha256(prev + orjson.dumps(plain)).digest()
 
 
+_SHOWN = "id, seq, at, actor_kind, action, object, device_id, address, outcome, code"
+_ACTORS = {
+    ActorKind.CUSTOMER: "customer",
+    ActorKind.STAFF: "staff",
+    ActorKind.SYSTEM: "system",
+    ActorKind.PARTNER: "third party",
+}
+
+
+async def page(customer: CustomerId, *, before: int | None, limit: int) -> list[Logged]:
+    """Read a customer's entries, the newest first.
+
+    Args:
+        customer: whose.
+        before: only entries with a smaller `seq`; None from the newest on.
+        limit: how many at most.
+    """
+    rows = await database.read(
+        f"SELECT {_SHOWN} FROM audit_entry WHERE chain = $1 "  # noqa: S608  -- our own column list
+        "AND seq < $2 ORDER BY seq DESC LIMIT $3",
+        str(customer),
+        _BEYOND if before is None else before,
+        limit,
+    )
+    return [_logged(row) for row in rows]
+
+
+async def find(customer: CustomerId, entry: AuditId) -> Logged | None:
+    """Read one entry of a customer; None for anybody else's."""
+    row = await database.read_one(
+        f"SELECT {_SHOWN} FROM audit_entry WHERE id = $1 AND chain = $2",  # noqa: S608  -- our own column list
+        entry,
+        str(customer),
+    )
+    return None if row is None else _logged(row)
+
+
+def spoken(kind: ActorKind) -> str:
+    """Say who acted, without a name."""
+    return _ACTORS[kind]
+
+
+def ended(outcome: Outcome, code: str | None) -> str:
+    """Say how it ended: `ok`, `refused:<code>` or `failed`."""
+    if outcome is Outcome.DENIED:
+        return f"refused:{code}" if code else "refused"
+    return "ok" if outcome is Outcome.OK else "failed"
+
+
+def _logged(row: Row) -> Logged:
+    device = row.find("device_id", str)
+    return Logged(
+        id=row.get("id", AuditId),
+        seq=row.get("seq", int),
+        at=row.get("at", datetime),
+        actor=spoken(row.get("actor_kind", ActorKind)),
+        action=row.get("action", str),
+        object=row.find("object", str),
+        device=DeviceId.parse(device) if device else None,
+        address=row.find("address", str),
+        outcome=ended(row.get("outcome", Outcome), row.find("code", str)),
+    )
+
+
 def _stored(row: Row) -> list[object]:
     kinds: dict[str, type] = {"seq": int, "id": AuditId, "at": datetime}
     names = [name.strip() for name in _COLUMNS.split(",")][:-2]
     return [row.find(name, kinds.get(name, str)) for name in names]
 
 
-async def verify() -> list[Broken]:
-    """Recompute every chain and name the first row of each that does not fit."""
-    heads = await database.read("SELECT chain, seq, hash FROM audit_head")
-    known = {head.get("chain", str) for head in heads}
-    found = [broken for head in heads if (broken := await _verified(head))]
-    strays = await database.read("SELECT DISTINCT chain FROM audit_entry")
-    found += [
-        Broken(row.get("chain", str), 1, "a chain without a head")
-        for row in strays
-        if row.get("chain", str) not in known
-    ]
-    return found
+async def entries(after: tuple[str, int], since: datetime, limit: int) -> list[Row]:
+    """Read entries as they are stored, in the order of chain and `seq`.
+
+    Args:
+        after: chain and `seq` of the last one that was read.
+        since: only what was done then or later.
+        limit: how many at most.
+    """
+    return await database.read(
+        f"SELECT {_COLUMNS} FROM audit_entry "  # noqa: S608  -- our own column list
+        "WHERE (chain, seq) > ($1, $2) AND at >= $3 ORDER BY chain, seq LIMIT $4",
+        *after,
+        since,
+        limit,
+    )
 
 
-async def _verified(head: Row) -> Broken | None:
-    chain, last, prev = head.get("chain", str), 0, _ZERO
+async def verify(since: datetime | None = None) -> list[Broken]:
+    """Recompute every chain and name the first row of each that does not fit.
+
+    Reads in pages, so its memory does not grow with the bank; what is written meanwhile
+    is no break, and is left to the next time.
+
+    Args:
+        since: takes each chain's last row before this as right; None takes nothing.
+    """
+    found: list[Broken] = []
+    last = ""
     while True:
-        page = await database.read(
-            f"SELECT {_COLUMNS} FROM audit_entry "  # noqa: S608  -- our own column list
-            "WHERE chain = $1 AND seq > $2 ORDER BY seq LIMIT $3",
-            chain,
+        heads = await database.read(
+            "SELECT chain, seq, hash FROM audit_head WHERE chain > $1 "
+            "ORDER BY chain LIMIT $2",
             last,
             _PAGE,
         )
+        walks = [await _verified(head, since) for head in heads]
+        found += [broken for broken in walks if broken]
+        if len(heads) < _PAGE:
+            break
+        last = heads[-1].get("chain", str)
+    strays = await database.read(
+        "SELECT e.chain, min(e.seq) AS seq, max(h.seq) AS head FROM audit_entry e "
+        "LEFT JOIN audit_head h ON h.chain = e.chain "
+        "WHERE h.chain IS NULL OR e.seq > h.seq GROUP BY e.chain ORDER BY e.chain"
+    )
+    named = {broken.chain for broken in found}
+    beyond = [_stray(row) for row in strays]
+    return found + [broken for broken in beyond if broken.chain not in named]
+
+
+def _stray(row: Row) -> Broken:
+    """Name the first row of a chain that stands beyond its head, or has none."""
+    chain = row.get("chain", str)
+    if row.find("head", int) is None:
+        return Broken(chain, 1, "a chain without a head")
+    return Broken(chain, row.get("seq", int), "changed or inserted")
+
+
+async def _start(chain: str, since: datetime) -> tuple[int, bytes]:
+    """Give number and hash of the row a walk begins behind."""
+    row = await database.read_one(
+        "SELECT seq, hash FROM audit_entry WHERE chain = $1 AND at < $2 "
+        "ORDER BY seq DESC LIMIT 1",
+        chain,
+        since,
+    )
+    return (row.get("seq", int), row.get("hash", bytes)) if row else (0, _ZERO)
+
+
+async def _verified(head: Row, since: datetime | None) -> Broken | None:
+    """Walk a chain up to what its head counted when it was read."""
+    chain, written = head.get("chain", str), head.get("seq", int)
+    last, prev = await _start(chain, since) if since else (0, _ZERO)
+    while last < written:
+        page = await database.read(
+            f"SELECT {_COLUMNS} FROM audit_entry "  # noqa: S608  -- our own column list
+            "WHERE chain = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4",
+            chain,
+            last,
+            written,
+            _PAGE,
+        )
+        if not page:
+            return Broken(chain, last + 1, "missing at the end")
         for row in page:
             seq = row.get("seq", int)
             if seq != last + 1:
@@ -225,18 +377,6 @@ async def _verified(head: Row) -> Broken | None:
             if changed or row.get("hash", bytes) != prev:
                 return Broken(chain, seq, "changed or inserted")
             last = seq
-        if len(page) < _PAGE:
-            break
-    return _at_the_end(head, last, prev)
-
-
-def _at_the_end(head: Row, last: int, prev: bytes) -> Broken | None:
-    """Compare what was walked with the head, which counts what was written."""
-    chain, written = head.get("chain", str), head.get("seq", int)
-    if last < written:
-        return Broken(chain, last + 1, "missing at the end")
-    if last > written:
-        return Broken(chain, written + 1, "changed or inserted")
     if prev != head.get("hash", bytes):
         return Broken(chain, last, "the head names another hash")
     return None

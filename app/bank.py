@@ -10,11 +10,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields
 
 from app import audit, database, identity, telemetry, upgrade
+from app.accounts import sealed as account_sealed
 from app.accounts.accounts import Accounts
 from app.accounts.balances import Balances
 from app.accounts.transactions import Transactions
+from app.auth import sealed as auth_sealed
 from app.auth.bound import BoundDevices
 from app.auth.keys import SigningRing
+from app.auth.panic import Panics
 from app.auth.revocations import Revocations
 from app.auth.throttle import Throttle
 from app.clock import Clock
@@ -25,12 +28,14 @@ from app.integrations.core_banking import CanProve, CoreBank
 from app.integrations.rails import PaymentRail
 from app.integrations.sms import SmsSender
 from app.notifications import coherence as notification_coherence
+from app.notifications import sealed as notification_sealed
 from app.notifications.acknowledgements import Acknowledgements
 from app.notifications.addresses import Addresses
 from app.notifications.delivery import Delivery
 from app.notifications.fanout import Fanout
 from app.partners import Partners, Role, open_partners
 from app.payments import coherence as payment_coherence
+from app.payments import sealed as payment_sealed
 from app.payments.address_book import AddressBook
 from app.payments.intake import Intake
 from app.payments.jobs import Jobs as PaymentJobs
@@ -44,6 +49,7 @@ from app.realtime.facts import NOTIFICATIONS
 from app.realtime.hub import Hub
 from app.realtime.relay import Relay
 from app.realtime.sockets import Sockets
+from app.sealed import Declared
 from app.settings import Settings
 from app.status.app_policy import AppPolicies
 from app.status.health import Component, Health
@@ -69,6 +75,7 @@ class _Money:
     payees: Payees
     transfers: Transfers
     payment_jobs: PaymentJobs
+    panics: Panics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +115,15 @@ class Bank(Ground, Identity, _Books, _Money, _Live, _Told):
         if isinstance(self.core, CanProve):
             found += self.core.proofs()
         return found
+
+    def sealed(self) -> list[Declared]:
+        """Gather every column that holds values made with ring keys."""
+        return [
+            *auth_sealed.SEALED,
+            *account_sealed.SEALED,
+            *payment_sealed.SEALED,
+            *notification_sealed.SEALED,
+        ]
 
 
 @asynccontextmanager
@@ -258,7 +274,12 @@ def _money(
         throttle=people.throttle,
     )
     jobs = PaymentJobs(clock=clock, transfers=transfers, passage=passage)
-    return _Money(payees=payees, transfers=transfers, payment_jobs=jobs)
+    return _Money(
+        payees=payees,
+        transfers=transfers,
+        payment_jobs=jobs,
+        panics=Panics(clock=clock, moves=people.device_moves, money=transfers),
+    )
 
 
 @asynccontextmanager
@@ -270,6 +291,7 @@ async def _kept_running(bank: Bank, roles: frozenset[Role]) -> AsyncIterator[Non
             "hub": bank.hub.run,
             "sockets": bank.sockets.run,
             "revocations": bank.revocations.run,
+            "signing keys": bank.ring.run,
         }
     async with asyncio.TaskGroup() as group:
         tasks = [

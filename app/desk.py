@@ -120,6 +120,16 @@ async def customers_code(bank: FrontDesk, staff: Staff, number: str) -> str:
     return await bank.customers.code(staff, number)
 
 
+async def customers_reset_factors(bank: FrontDesk, staff: Staff, number: str) -> str:
+    """Issue a reset code and give it as it is printed.
+
+    Raises:
+        NotFound: no such customer.
+        ValidationFailed: who or why is missing.
+    """
+    return await bank.customers.reset_factors(staff, number)
+
+
 async def customers_unlock(bank: FrontDesk, staff: Staff, number: str) -> int:
     """End blocks and locks of a customer; gives how many phones were unlocked.
 

@@ -18,9 +18,10 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-from app.written import AndroidApps, IosApps, Limit, Rate, Words
+from app.limits import Limits
+from app.written import AndroidApps, IosApps, Words, is_within
 
 PREFIX = "SIXPENCE_"
 # An adapter owns its own block: prefix, folder, file. Its Settings class checks it.
@@ -42,7 +43,7 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
-class Settings(BaseSettings):
+class Settings(Limits):
     """What a deployment may choose. Units stand in the names: `_S` is seconds."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
@@ -159,6 +160,11 @@ class Settings(BaseSettings):
         None, description="Lines `id base64(32 bytes)`; the first is current."
     )
 
+    # ---- audit
+    audit_anchor_file: Path | None = Field(
+        None, description="A worker adds hourly audit seals; never on the database."
+    )
+
     # ---- sign-in
     access_ttl_s: int = Field(300, description="Life of an access token, seconds.")
     idle_s: int = Field(300, description="Session locks after this idle time, seconds.")
@@ -186,7 +192,8 @@ class Settings(BaseSettings):
     )
     webauthn_origins: Words = Field(
         (),
-        description="Exact origins passkeys may come from; empty: the public URL.",
+        description="Websites passkeys may come from; empty: the public URL. Apps "
+        "follow from ANDROID_APPS and IOS_APPS.",
     )
     mpin_tries: int = Field(5, description="Wrong mPINs in a row before it is erased.")
     factor_tries: int = Field(
@@ -201,10 +208,19 @@ class Settings(BaseSettings):
     device_tries: int = Field(
         10, description="Wrong factors of any kind before the device is locked."
     )
+    customer_tries: int = Field(
+        15, description="Wrong factors on two phones in 24 h before a customer waits."
+    )
+    customer_tries_max: int = Field(
+        100, description="Such without a success before the customer is locked."
+    )
     otp_s: int = Field(300, description="Life of a one-time code, seconds.")
     otp_tries: int = Field(3, description="Wrong tries per one-time code.")
     login_challenge_s: int = Field(120, description="Life of a sign-in challenge.")
     approval_s: int = Field(300, description="Life of an approval challenge, seconds.")
+    outcome_s: int = Field(
+        300, description="How long a lost answer of an approved call is given again."
+    )
     authorise_s: int = Field(
         900, description="Longest wait of a new payment for its approval, seconds."
     )
@@ -217,8 +233,19 @@ class Settings(BaseSettings):
     activation_reusable: bool = Field(
         default=False, description="Whether a code works again; the demo's do."
     )
+    totp_at_login: Literal["NEVER", "COOLING", "ALWAYS"] = Field(
+        "NEVER",
+        description="When a sign-in also asks for the authenticator app; only of "
+        "customers who have one.",
+    )
+    totp_pending_s: int = Field(
+        600, description="Time to type the first code of a new authenticator, seconds."
+    )
     devices_max: int = Field(3, description="Bound devices per customer.", ge=1)
     passkeys_max: int = Field(10, description="Passkeys per customer.", ge=1)
+    cooling_profile: Literal["standard", "IN", "SG"] = Field(
+        "standard", description="Rules of the waiting time; SG waits half as long."
+    )
     cooling_s: int = Field(86400, description="Waiting time of a new device, seconds.")
     payee_cooling_s: int = Field(
         86400, description="Waiting time of a new payee, seconds."
@@ -226,65 +253,6 @@ class Settings(BaseSettings):
     revocation_poll_s: float = Field(
         1.0, description="How often a process looks for ended sessions, seconds."
     )
-
-    # ---- limits
-    limit_factor: int = Field(
-        1, description="Multiplies the counts of this group; demo and test: 1000.", ge=1
-    )
-    limit_cost: Limit = Field(
-        Rate(20000, 10), description="Cost points of one proven key."
-    )
-    limit_login: Limit = Field(Rate(10, 60), description="Sign-in fields of one key.")
-    limit_respond: Limit = Field(Rate(10, 60), description="Approvals of one key.")
-    limit_refresh: Limit = Field(Rate(30, 60), description="Refreshes of one key.")
-    limit_enrol: Limit = Field(Rate(3, 600), description="Codes sent per number.")
-    limit_enrol_day: Limit = Field(
-        Rate(5, 86400), description="Codes sent per number and day."
-    )
-    limit_resend: Limit = Field(Rate(1, 60), description="Codes sent again per number.")
-    limit_step_ups: int = Field(3, description="Pending step-ups per session.")
-    limit_push_set: Limit = Field(
-        Rate(5, 86400), description="New push addresses of one device."
-    )
-    limit_address_requests: Limit = Field(
-        Rate(600, 60), description="Requests of an address without a proven key."
-    )
-    limit_address_proofs: Limit = Field(
-        Rate(600, 60), description="Failed proofs of an address."
-    )
-    limit_address_enrol: Limit = Field(
-        Rate(200, 600), description="Enrolments started by an address."
-    )
-    limit_address_login: Limit = Field(
-        Rate(600, 60), description="Sign-ins of unknown keys by an address."
-    )
-    limit_address_handshakes: Limit = Field(
-        Rate(300, 60), description="Socket handshakes of an address."
-    )
-    limit_handshakes: Limit = Field(
-        Rate(30, 60), description="Socket handshakes of one proven key."
-    )
-    limit_sockets_customer: int = Field(5, description="Sockets per customer.")
-    limit_address_sockets: int = Field(50, description="Anonymous sockets per address.")
-    limit_messages: Limit = Field(Rate(60, 60), description="Messages of one socket.")
-
-    # ---- sizes of requests (graphql.md section 6)
-    max_body_bytes: int = Field(65536, description="Largest request body.")
-    max_document_chars: int = Field(15000, description="Longest document.")
-    max_document_tokens: int = Field(1000, description="Tokens of a document.")
-    max_definitions: int = Field(30, description="Definitions of a document.")
-    max_fields: int = Field(400, description="Fields after spreading fragments.")
-    max_depth: int = Field(10, description="Depth of a document.")
-    max_introspection_depth: int = Field(16, description="Depth of a schema query.")
-    max_aliases: int = Field(15, description="Aliases of a document.")
-    max_directives: int = Field(20, description="Directives of a document.")
-    max_query_roots: int = Field(10, description="Root fields of a query.")
-    max_cost: int = Field(2000, description="Price of a document.")
-    max_variable_depth: int = Field(8, description="Depth of the variables.")
-    max_variable_items: int = Field(200, description="Items of a list in variables.")
-    max_errors: int = Field(5, description="Errors that are sent.")
-    max_documents: int = Field(2000, description="Prepared documents kept.")
-    max_operation_s: float = Field(10.0, description="Longest execution, seconds.")
 
     # ---- stream and sockets
     event_retention_days: int = Field(14, description="Days events are kept.", ge=7)
@@ -330,6 +298,9 @@ def _refuse_unsafe(chosen: Settings) -> None:
             urlsplit(chosen.database_url).password
         ),
         "DEMO_CUSTOMERS may not be set": "demo_customers" in chosen.model_fields_set,
+        "WEBAUTHN_RP_ID must be the host of PUBLIC_URL or a domain above it": (
+            not is_within(urlsplit(chosen.public_url).hostname, chosen.webauthn_rp_id)
+        ),
     }
     broken = [sentence for sentence, wrong in rules.items() if wrong]
     if broken:

@@ -8,8 +8,10 @@ from functools import partial
 
 import typer
 
-from app import audit, database, telemetry, upgrade
+from app import audit, database, sealed, seals, telemetry, upgrade
 from app.auth import jobs as auth_jobs
+from app.auth import settling
+from app.auth.standing import Staff, require_staff
 from app.bank import Bank, loop_failed, open_bank
 from app.clock import Clock
 from app.database import Proof, Tx
@@ -24,6 +26,8 @@ PAYMENTS_EVERY_S = 1.0
 SWEEP_EVERY_S = 30.0
 PROVE_EVERY_S = 60.0
 PRUNE_EVERY_S = 3600.0
+KEYS_EVERY_S = 3600.0
+SEAL_EVERY_S = 60.0  # each looks whether a new hour began
 _MARGIN = timedelta(seconds=5)
 _RESTART_S = 1.0
 _LOOK_EVERY_S = 1.0
@@ -33,15 +37,21 @@ async def run(bank: Bank) -> None:
     """Do the worker's part until cancelled; `demo` runs it beside the server."""
     loops: dict[str, Callable[[], Awaitable[None]]] = {
         "payments": lambda: payments(bank),
+        "settle": lambda: settle(bank),
         "sweep": lambda: auth_jobs.sweep(bank.clock),
         "prove": lambda: prove_since(bank),
         "prune": lambda: prune(bank),
+        "keys": lambda: keys(bank),
+        "seal": lambda: seal(bank),
     }
     every = {
         "payments": PAYMENTS_EVERY_S,
+        "settle": SWEEP_EVERY_S,
         "sweep": SWEEP_EVERY_S,
         "prove": PROVE_EVERY_S,
         "prune": PRUNE_EVERY_S,
+        "keys": KEYS_EVERY_S,
+        "seal": SEAL_EVERY_S,
     }
     async with asyncio.TaskGroup() as group:
         for name, loop in loops.items():
@@ -60,10 +70,35 @@ async def payments(bank: Bank) -> None:
         pass
 
 
+async def settle(bank: Bank) -> None:
+    """Write what time did to phones."""
+    await settling.settle_states(bank.clock, bank.device_moves)
+
+
 async def prune(bank: Bank) -> None:
     """Delete events that are older than the retention."""
     kept = timedelta(days=bank.settings.event_retention_days)
     await log.prune(bank.clock.today() - kept)
+
+
+async def keys(bank: Bank) -> None:
+    """Let the next signing key sign when it is time; move values to current keys."""
+    await bank.ring.rotate_when_due()
+    done = await sealed.move(bank.vault, bank.sealed())
+    if done.stuck:
+        telemetry.log.error("values_do_not_open", rows=done.stuck)
+
+
+async def seal(bank: Bank) -> None:
+    """Seal the audit heads of the hour; copy what the anchor lacks."""
+    await seals.seal(bank.clock, bank.ring)
+    file = bank.settings.audit_anchor_file
+    if file is None:
+        return
+    try:
+        await seals.anchor(file)
+    except OSError as failure:
+        telemetry.log.error("audit_not_anchored", cause=str(failure))
 
 
 async def prove_since(bank: Bank) -> None:
@@ -186,18 +221,13 @@ async def migrate(settings: Settings) -> int:
     return 1 if broken else 0
 
 
-async def verify(settings: Settings) -> int:
-    """Walk the audit chains; gives the exit code."""
-    async with open_bank(settings, frozenset()):
-        broken = await audit.verify()
-    for found in broken:
-        typer.echo(f"chain {found.chain}, row {found.seq}: {found.why}")
-    typer.echo("broken" if broken else "Every chain is whole.")
-    return 1 if broken else 0
-
-
 async def unfreeze(settings: Settings, by: str, reason: str) -> int:
-    """Allow postings again, if every proof holds; gives the exit code."""
+    """Allow postings again, if every proof holds; gives the exit code.
+
+    Raises:
+        ValidationFailed: who or why is missing.
+    """
+    require_staff(Staff(name=by, reason=reason))
     async with open_bank(settings, frozenset()) as bank:
         broken = await prove_all(bank)
         if broken or not isinstance(bank.core, CanProve):
@@ -210,7 +240,7 @@ async def unfreeze(settings: Settings, by: str, reason: str) -> int:
                 at=bank.clock.now(),
                 request_id=request_id(),
                 actor_kind=audit.ActorKind.STAFF,
-                actor_id=by,
+                actor_id=by[:64],
                 detail={"reason": reason},
             )
         )

@@ -33,6 +33,11 @@ class AndroidApp:
     digest: bytes
 
 
+def is_within(host: str | None, domain: str) -> bool:
+    """Whether a host is a domain or lies below it."""
+    return f".{host}".endswith(f".{domain}")
+
+
 _DIGEST_BYTES = 32
 _TEAM_AND_BUNDLE = re.compile(r"[A-Z0-9]{10}\.[A-Za-z0-9.-]+")
 

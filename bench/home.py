@@ -13,14 +13,11 @@ from uuid import UUID
 
 from bench import servers
 from bench.load import Request, Turn, ask, fire
+from bench.phones import NAMED, enrolled, numbered, posted, signed
 from bench.servers import Server
-from mock_mobile_client.api import BASE_HEADERS, encode
-from mock_mobile_client.dpop import Covered, make_proof
-from mock_mobile_client.enums import Platform
-from mock_mobile_client.handset import Level, Setting
-from mock_mobile_client.people import Person
+from mock_mobile_client.api import encode
+from mock_mobile_client.handset import Level
 from mock_mobile_client.phone import Phone
-from mock_mobile_client.pin import ITERATIONS_MIN
 
 PEERS = {"sqlite": "raw sqlite3 + orjson", "postgres": "raw asyncpg + orjson"}
 PHONES = 20
@@ -45,10 +42,11 @@ async def run(size: Size, engine: str) -> dict[str, list[Turn]]:
     with (
         tempfile.TemporaryDirectory() as name,
         servers.engine(engine, Path(name)) as below,
-        servers.bank(Path(name), below.url, 3 + PHONES) as (bank, table),
+        servers.bank(Path(name), below.url, NAMED + PHONES) as (bank, table),
         servers.peer(below) as peer,
     ):
-        phones = await _phones(bank, table)
+        world, rows = str(table["world"]), numbered(table)
+        phones = await enrolled(bank.port, world, rows)
         customers = await _customers(phones)
         await _compare(bank, peer, phones, customers)
         turns: dict[str, list[Turn]] = {"sixpence": [], PEERS[engine]: []}
@@ -64,25 +62,6 @@ async def run(size: Size, engine: str) -> dict[str, list[Turn]]:
         return turns
 
 
-async def _phones(bank: Server, table: dict[str, object]) -> list[Phone]:
-    """Enrol one phone per numbered customer, through the wire, and sign it in."""
-    customers = table["customers"]
-    assert isinstance(customers, list)
-    phones = [
-        Phone(
-            owner.name,
-            f"http://localhost:{bank.port}",
-            str(table["world"]).rstrip("/"),
-            Setting(iterations=ITERATIONS_MIN),
-            owner=owner,
-        )
-        for owner in (_person(row) for row in customers[3:])
-    ]
-    for phone in phones:
-        await phone.start()
-    return phones
-
-
 async def _customers(phones: list[Phone]) -> list[str]:
     """Ask every phone whose it is; the peer trusts this instead of a token."""
     found = []
@@ -91,18 +70,6 @@ async def _customers(phones: list[Phone]) -> list[str]:
         me = (reply.data or {})["me"]
         found.append(str(UUID(me["id"].removeprefix("cus_"))))
     return found
-
-
-def _person(row: dict[str, str]) -> Person:
-    return Person(
-        row["name"],
-        row["number"],
-        row["phone"],
-        row["code"],
-        "480257",
-        Platform.ANDROID,
-        "bench",
-    )
 
 
 async def _compare(
@@ -120,33 +87,14 @@ async def _compare(
 def _requests(bank: Server, phones: list[Phone], size: Size) -> list[Request]:
     body = encode(DOCUMENT, {}, "Home")
     return [
-        _signed(bank, phones[turn % len(phones)], body) for turn in range(size.requests)
+        signed(bank.port, phones[turn % len(phones)], body)
+        for turn in range(size.requests)
     ]
-
-
-def _signed(bank: Server, phone: Phone, body: bytes) -> Request:
-    handset = phone.handset
-    covered = Covered(
-        "POST", handset.api.endpoint, body, handset.token, handset.api.nonce
-    )
-    proof = make_proof(handset.key, covered, handset.setting.clock())
-    headers = dict(BASE_HEADERS) | {
-        "host": f"localhost:{bank.port}",
-        "authorization": f"DPoP {handset.token}",
-        "dpop": proof,
-    }
-    return _request(headers, body)
 
 
 def _raw(peer: Server, customers: list[str], size: Size) -> list[Request]:
     made = []
     for customer in customers:
         headers = {"host": f"localhost:{peer.port}", "x-customer": customer}
-        made.append(_request(headers, b"{}"))
+        made.append(posted(headers, b"{}"))
     return [made[turn % len(made)] for turn in range(size.requests)]
-
-
-def _request(headers: dict[str, str], body: bytes) -> Request:
-    lines = ["POST /graphql HTTP/1.1", f"content-length: {len(body)}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    return Request("\r\n".join([*lines, "", ""]).encode() + body)

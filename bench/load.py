@@ -62,6 +62,29 @@ async def fire(
     return turn
 
 
+async def pace(
+    port: int, requests: Sequence[Request], per_second: float
+) -> list[float]:
+    """Send requests at a fixed rate, each on time, whether others were answered or not.
+
+    Returns:
+        Milliseconds of each, from when it was due.
+    """
+    began = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        sent = [
+            group.create_task(_on_time(port, request, began + turn / per_second))
+            for turn, request in enumerate(requests)
+        ]
+    return [one.result() for one in sent]
+
+
+async def _on_time(port: int, request: Request, due: float) -> float:
+    await asyncio.sleep(due - time.perf_counter())
+    await ask(port, request)
+    return (time.perf_counter() - due) * 1000
+
+
 async def ask(port: int, request: Request) -> bytes:
     """Send one request on a line of its own and give the body of the answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)

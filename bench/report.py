@@ -4,6 +4,8 @@ import json
 import os
 import platform
 import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,13 +13,75 @@ from bench.load import Turn
 
 FOLDER = Path(__file__).parent
 Turns = dict[str, list[Turn]]
+Rows = list[dict[str, float | str]]
+HEADS = {
+    "per_second": "requests/s",
+    "slowest": "min",
+    "fastest": "max",
+    "cpu_us": "CPU µs",
+    "least": "min",
+    "most": "max",
+}
 
 
-def rows(turns: Turns) -> list[dict[str, float | str]]:
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measure that stands alone: its median over the turns, and its spread.
+
+    Args:
+        measure: what was measured.
+        unit: of the figures.
+        median: over all turns.
+        least: smallest turn.
+        most: largest turn.
+        target: what the median may not pass; None where nothing is promised.
+    """
+
+    measure: str
+    unit: str
+    median: float
+    least: float
+    most: float
+    target: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        measure: str,
+        unit: str,
+        figures: Sequence[float],
+        target: float | None = None,
+    ) -> "Row":
+        """Sum up the figures of the turns."""
+        return cls(
+            measure,
+            unit,
+            round(statistics.median(figures), 2),
+            round(min(figures), 2),
+            round(max(figures), 2),
+            target,
+        )
+
+    @property
+    def verdict(self) -> str:
+        """Whether the target is met; empty without one."""
+        if self.target is None:
+            return ""
+        met = "met" if self.median <= self.target else "missed"
+        return f"<= {self.target:g}: {met}"
+
+    def written(self) -> dict[str, float | str]:
+        """Give it as results.json keeps it."""
+        figures = {"median": self.median, "least": self.least, "most": self.most}
+        named = {"measure": self.measure, "unit": self.unit}
+        return named | figures | {"target": self.verdict}
+
+
+def compared(turns: Turns) -> Rows:
     """Make one row per variant: medians, spread, ratio of the first to each."""
     names = list(turns)
     first = turns[names[0]]
-    found: list[dict[str, float | str]] = []
+    found: Rows = []
     for name in names:
         speeds = [turn.per_second for turn in turns[name]]
         pairs = [
@@ -37,19 +101,22 @@ def rows(turns: Turns) -> list[dict[str, float | str]]:
     return found
 
 
-def table(title: str, turns: Turns) -> str:
+def table(title: str, rows: Rows) -> str:
     """Write the rows for people; `ratio` is the first variant over this one."""
-    head = f"{'variant':24}{'req/s':>9}{'min':>9}{'max':>9}{'CPU µs':>9}{'ratio':>8}"
-    lines = [title, head]
-    lines += [
-        f"{row['variant']:24}{row['per_second']:>9}{row['slowest']:>9}"
-        f"{row['fastest']:>9}{row['cpu_us']:>9}{row['ratio']:>8}"
-        for row in rows(turns)
+    heads = [HEADS.get(name, name) for name in rows[0]]
+    cells = [heads, *([str(cell) for cell in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in cells
     ]
-    return "\n".join(lines)
+    return "\n".join([title, *lines])
 
 
-def keep(what: str, turns: Turns, title: str) -> None:
+def keep(what: str, rows: Rows, title: str) -> None:
     """Write the results of one bench beside those of the others."""
     file = FOLDER / "results.json"
     known = json.loads(file.read_text()) if file.exists() else {}
@@ -57,10 +124,11 @@ def keep(what: str, turns: Turns, title: str) -> None:
         "title": title,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{os.cpu_count()} cores, {platform.system()}",
+        "load": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
-        "rows": rows(turns),
+        "rows": rows,
     }
-    file.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")
+    file.write_text(json.dumps(known, indent=2) + "\n")
     (FOLDER / "RESULTS.md").write_text(_page(known))
 
 
@@ -72,17 +140,24 @@ def _page(known: dict[str, dict[str, object]]) -> str:
     ]
     for what, result in sorted(known.items()):
         parts += ["", f"## {what}: {result['title']}", ""]
+        load = f", load {result['load']} at the end" if "load" in result else ""
         parts.append(
-            f"{result['at']}, {result['machine']}, Python {result['python']}; "
-            "`ratio` is Sixpence over the variant."
+            f"{result['at']}, {result['machine']}{load}, Python {result['python']}."
         )
-        parts += ["", "| variant | requests/s | min | max | CPU µs | ratio |"]
-        parts.append("|---|---|---|---|---|---|")
+        parts.append("")
         listed = result["rows"]
         assert isinstance(listed, list)
-        parts += [
-            f"| {row['variant']} | {row['per_second']} | {row['slowest']} | "
-            f"{row['fastest']} | {row['cpu_us']} | {row['ratio']} |"
-            for row in listed
-        ]
+        if "ratio" in listed[0]:
+            parts += ["`ratio` is Sixpence over the variant.", ""]
+        parts += _lines(listed)
     return "\n".join(parts) + "\n"
+
+
+def _lines(rows: Rows) -> list[str]:
+    names = list(rows[0])
+    head = " | ".join(HEADS.get(name, name) for name in names)
+    lines = [f"| {head} |", "|---" * len(names) + "|"]
+    for row in rows:
+        cells = " | ".join(str(row[name]) for name in names)
+        lines.append(f"| {cells} |")
+    return lines

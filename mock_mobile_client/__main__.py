@@ -3,30 +3,19 @@
 Exit codes: 0 done, 1 refused or failed check, 2 usage or set-up, 3 unreachable.
 """
 
-import asyncio
 import json
 import sys
-from collections.abc import Coroutine
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mock_mobile_client.errors import (
-    BadEntry,
-    NotReady,
-    PhoneError,
-    ProofFailed,
-    Unreachable,
-)
+from mock_mobile_client import entry_devices
+from mock_mobile_client.entry import As, Given, commands_of, factor_of, run
+from mock_mobile_client.errors import BadEntry
 
 if TYPE_CHECKING:
     from mock_mobile_client.commands import Commands
-    from mock_mobile_client.enums import FactorKind
-
-USAGE, UNREACHABLE, REFUSED = 2, 3, 1
-INTERRUPTED = 130
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,18 +26,6 @@ app = typer.Typer(
 )
 beneficiary = typer.Typer(no_args_is_help=True, help="Saved payees.")
 app.add_typer(beneficiary, name="beneficiary")
-
-As = Annotated[str, typer.Option("--as", help="Which phone acts.")]
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """The global options."""
-
-    url: str
-    sandbox: str
-    phones: Path
-    pin: str | None
 
 
 @app.callback()
@@ -64,9 +41,12 @@ def read_options(
         ".sixpence/phones"
     ),
     pin: Annotated[str | None, typer.Option(help="The mPIN that is typed.")] = None,
+    finger: Annotated[
+        str | None, typer.Option(help="What lies on the sensor; else the owner's.")
+    ] = None,
 ) -> None:
     """Remember the options that every command has."""
-    ctx.obj = Given(url, sandbox, phones, pin)
+    ctx.obj = Given(url, sandbox, phones, pin, finger)
 
 
 @app.command()
@@ -76,7 +56,7 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Play two phones through the whole bank; as often as you like."""
-    _run(_commands(ctx).demo(as_json=as_json))
+    run(commands_of(ctx).demo(as_json=as_json))
 
 
 @app.command()
@@ -89,31 +69,37 @@ def enrol(
     passkey: Annotated[
         bool, typer.Option("--passkey", help="Register one too.")
     ] = False,
+    biometric: Annotated[
+        bool, typer.Option("--biometric", help="Set a biometric key too.")
+    ] = False,
 ) -> None:
     """Bind a phone by activation code and SMS, and set its mPIN."""
-    _run(_commands(ctx).enrol(phone or customer, code, passkey=passkey))
+    wish = {"passkey": passkey, "biometric": biometric}
+    run(commands_of(ctx).enrol(phone or customer, code, **wish))
 
 
 @app.command()
 def login(
     ctx: typer.Context,
     phone: As = "Asha-1",
-    factor: Annotated[str, typer.Option("--with", help="mpin or passkey")] = "mpin",
+    factor: Annotated[
+        str, typer.Option("--with", help="mpin, passkey or biometric")
+    ] = "mpin",
 ) -> None:
     """Sign in."""
-    _run(_commands(ctx).login(phone, _factor(factor, "--with")))
+    run(commands_of(ctx).login(phone, factor_of(factor, "--with")))
 
 
 @app.command()
 def logout(ctx: typer.Context, phone: As = "Asha-1") -> None:
     """Sign out; the phone stays bound."""
-    _run(_commands(ctx).logout(phone))
+    run(commands_of(ctx).logout(phone))
 
 
 @app.command()
 def accounts(ctx: typer.Context, phone: As = "Asha-1") -> None:
     """Show accounts: available, booked, held."""
-    _run(_commands(ctx).accounts(phone))
+    run(commands_of(ctx).accounts(phone))
 
 
 @app.command()
@@ -124,7 +110,7 @@ def statement(
     phone: As = "Asha-1",
 ) -> None:
     """Show the newest rows of an account."""
-    _run(_commands(ctx).statement(phone, account, last))
+    run(commands_of(ctx).statement(phone, account, last))
 
 
 @app.command()
@@ -134,18 +120,18 @@ def pay(  # noqa: PLR0913, PLR0917  -- the options of the command line
     amount: Annotated[tuple[str, str], typer.Argument(metavar="250.00 INR")],
     source: Annotated[str | None, typer.Option("--from", help="Own account.")] = None,
     key: Annotated[str | None, typer.Option(help="Idempotency key to repeat.")] = None,
-    approve: Annotated[str, typer.Option(help="mpin or passkey")] = "mpin",
+    approve: Annotated[str, typer.Option(help="mpin, passkey or biometric")] = "mpin",
     phone: As = "Asha-1",
 ) -> None:
-    """Pay, approving with the mPIN or a passkey."""
-    factor = _factor(approve, "--approve")
-    commands = _commands(ctx)
+    """Pay, approving with mPIN, passkey or biometric key."""
+    factor = factor_of(approve, "--approve")
+    commands = commands_of(ctx)
     from mock_mobile_client.commands import (  # noqa: PLC0415  -- --help stays quick
         PayWish,
     )
 
     wish = PayWish(payee, " ".join(amount), source, key)
-    _run(commands.pay(phone, wish, factor))
+    run(commands.pay(phone, wish, factor))
 
 
 @app.command()
@@ -157,20 +143,20 @@ def watch(
     ] = None,
     phone: As = "Asha-1",
 ) -> None:
-    """Print stream and pushes as they come, and how long each took."""
-    _run(_commands(ctx).watch(phone, after, for_s))
+    """Print stream and pushes as they come."""
+    run(commands_of(ctx).watch(phone, after, for_s))
 
 
 @app.command()
 def sleep(ctx: typer.Context, phone: As = "Asha-1") -> None:
-    """Send a phone that is watched to the background: pushes still come."""
-    _run(_commands(ctx).sleep(phone, asleep=True))
+    """Send a watched phone to sleep: pushes still come."""
+    run(commands_of(ctx).sleep(phone, asleep=True))
 
 
 @app.command()
 def wake(ctx: typer.Context, phone: As = "Asha-1") -> None:
     """Bring it back: the stream resumes where it was."""
-    _run(_commands(ctx).sleep(phone, asleep=False))
+    run(commands_of(ctx).sleep(phone, asleep=False))
 
 
 @app.command()
@@ -179,10 +165,10 @@ def airplane(
     state: Annotated[str, typer.Argument(metavar="on|off")],
     phone: As = "Asha-1",
 ) -> None:
-    """Cut a phone off from everything, also while it is watched; or let it back."""
+    """Cut a phone off from everything, or let it back."""
     if state.casefold() not in {"on", "off"}:
         raise typer.BadParameter("say on or off", param_hint="on|off")
-    _run(_commands(ctx).airplane(phone, on=state.casefold() == "on"))
+    run(commands_of(ctx).airplane(phone, on=state.casefold() == "on"))
 
 
 @app.command()
@@ -194,7 +180,7 @@ def query(
     phone: As = "Asha-1",
 ) -> None:
     """Send any document; the phone signs it."""
-    _run(_queried(_commands(ctx), phone, (document, variables, level)))
+    run(_queried(commands_of(ctx), phone, (document, variables, level)))
 
 
 @beneficiary.command("add")
@@ -206,53 +192,25 @@ def add_payee(
     phone: As = "Asha-1",
 ) -> None:
     """Save a payee of this bank, approved by step-up."""
-    _run(_commands(ctx).save_payee(phone, nickname, name, number))
+    run(commands_of(ctx).save_payee(phone, nickname, name, number))
 
 
 @app.command()
 def proof(
-    ctx: typer.Context, number: Annotated[int, typer.Argument(help="1 to 5, 7")]
+    ctx: typer.Context,
+    number: Annotated[int, typer.Argument(help="1 to 7")],
+    second: Annotated[
+        str | None, typer.Option(help="Proof 6: a second web process of this bank.")
+    ] = None,
 ) -> None:
     """Run one of the proofs of acceptance.md against this server."""
-    _run(_commands(ctx).proof(number))
+    run(commands_of(ctx).proof(number, second))
 
 
 @app.command()
 def doctor(ctx: typer.Context) -> None:
     """Check clock, addresses, socket and documents, with hints."""
-    _run(_commands(ctx).doctor())
-
-
-def _factor(word: str, option: str) -> "FactorKind":
-    """The factor a word names.
-
-    Raises:
-        BadParameter: this build has none of that name.
-    """
-    from mock_mobile_client.enums import (  # noqa: PLC0415  -- --help stays quick
-        FactorKind,
-    )
-
-    known = {"mpin": FactorKind.MPIN, "passkey": FactorKind.WEBAUTHN}
-    if word.casefold() not in known:
-        raise typer.BadParameter(
-            f"this build has {', '.join(known)}", param_hint=option
-        )
-    return known[word.casefold()]
-
-
-def _commands(ctx: typer.Context) -> "Commands":
-    """Import the phone itself, now that something is to be done."""
-    from mock_mobile_client.commands import (  # noqa: PLC0415  -- --help stays quick
-        Commands,
-    )
-    from mock_mobile_client.screen import (  # noqa: PLC0415  -- --help stays quick
-        standard,
-    )
-
-    given: Given = ctx.obj
-    url, sandbox = given.url.rstrip("/"), given.sandbox.rstrip("/")
-    return Commands(url, sandbox, given.phones, given.pin, standard())
+    run(commands_of(ctx).doctor())
 
 
 async def _queried(
@@ -288,30 +246,7 @@ def _text(document: str) -> str:
         raise BadEntry(f"{document} is neither GraphQL nor a file") from error
 
 
-def _run(work: Coroutine[Any, Any, int]) -> None:
-    """Run a command; say in one sentence what went wrong, and exit by the rule."""
-    try:
-        code = asyncio.run(work)
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    except Unreachable as error:
-        code = _said("unreachable", error, UNREACHABLE)
-    except (BadEntry, NotReady) as error:
-        code = _said("not possible", error, USAGE)
-    except (PhoneError, ProofFailed) as error:
-        code = _said("refused", error, REFUSED)
-    raise typer.Exit(code)
-
-
-def _said(word: str, error: Exception, code: int) -> int:
-    """Print the sentence on stderr and hand the exit code on."""
-    from mock_mobile_client.commands import (  # noqa: PLC0415  -- --help stays quick
-        sentence,
-    )
-
-    typer.echo(f"{word}  {sentence(error)}", err=True)
-    return code
-
+entry_devices.add_to(app)
 
 if __name__ == "__main__":
     app()

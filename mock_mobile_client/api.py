@@ -79,15 +79,25 @@ class Api:
     """One phone's line to the bank. Owns its HTTP connections; close it.
 
     While `offline` nothing leaves the phone, as in airplane mode.
+
+    Attributes:
+        endpoint: The public address, which every proof names.
+        door: Where packets go; the same unless another door was named.
     """
 
-    def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        url: str,
+        clock: Callable[[], float] = time.time,
+        door: str | None = None,
+    ) -> None:
         self.endpoint = url.rstrip("/") + "/graphql"
+        self.door = (door or url).rstrip("/") + "/graphql"
         self.offline = False
         self._clock = clock
         self._nonce: str | None = None
         self._nonce_at = 0.0
-        self._http = line(url, TIMEOUT_S)
+        self._http = line(self.door, TIMEOUT_S)
 
     async def __aenter__(self) -> Self:
         return self
@@ -139,7 +149,7 @@ class Api:
             Unreachable: no line to the bank at all.
         """
         self._be_online()
-        address = urlsplit(self.endpoint)
+        address = urlsplit(self.door)
         head = [f"POST {address.path} HTTP/1.1", f"host: {address.netloc}"]
         headers = self._headers(body, credentials) | {"content-length": str(len(body))}
         head += [f"{name}: {value}" for name, value in headers.items()]
@@ -184,9 +194,7 @@ class Api:
     async def _post(self, body: bytes, headers: dict[str, str]) -> Reply:
         self._be_online()
         try:
-            response = await self._http.post(
-                self.endpoint, content=body, headers=headers
-            )
+            response = await self._http.post(self.door, content=body, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Unreachable(f"{self.endpoint} cannot be reached") from error
         except httpx.HTTPError as error:

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mock_mobile_client.doctor import Doctor
@@ -13,15 +14,18 @@ from mock_mobile_client.money import money
 from mock_mobile_client.phone import Phone
 from mock_mobile_client.pin import ITERATIONS_MIN
 from mock_mobile_client.proofs import PROOFS
+from mock_mobile_client.proofs_lost_phone import proof_06
 from mock_mobile_client.screen import Screen
 from mock_mobile_client.stage import everyday
 from mock_mobile_client.store import FileStore
 from mock_mobile_client.switches import Switchboard
 from mock_mobile_client.values import AccountValue, JsonObject
 from mock_mobile_client.watching import Watch
-from mock_mobile_client.world_clock import SKIPPED, WorldClock
+from mock_mobile_client.world_clock import WorldClock
 
 DONE, REFUSED, UNREACHABLE = 0, 1, 3
+LOST = 6  # the proof that asks for a second process
+PARTLY = "skipped, partly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Commands:
         folder: Where the phones lie.
         pin: What the person types; None for the demo's own.
         screen: Where to print.
+        finger: What lies on the sensor; None for the owner's.
     """
 
     url: str
@@ -51,6 +56,7 @@ class Commands:
     folder: Path
     pin: str | None
     screen: Screen
+    finger: str | None = None
 
     async def demo(self, *, as_json: bool) -> int:
         """Play the numbered scenario."""
@@ -73,8 +79,10 @@ class Commands:
             return DONE
         return UNREACHABLE if isinstance(reports[-1].error, Unreachable) else REFUSED
 
-    async def enrol(self, name: str, code: str | None, *, passkey: bool) -> int:
-        """Bind a phone, set its mPIN, and register a passkey where wished."""
+    async def enrol(
+        self, name: str, code: str | None, *, passkey: bool, biometric: bool
+    ) -> int:
+        """Bind a phone, set its mPIN, and further factors where wished."""
         async with self._phone(name) as phone:
             device = await phone.enrol(code, self.pin)
             rows = [
@@ -84,14 +92,18 @@ class Commands:
                 ("binding", "already bound" if device is None else device.state.value),
                 ("waiting", "-" if device is None else device.cooling_until or "over"),
             ]
-            if passkey:
+            if passkey or biometric:
                 await phone.login(pin=self.pin)
+            if biometric:
+                fresh = await phone.set_biometric()
+                rows.append(("biometric", "key set" if fresh else "key already set"))
+            if passkey:
                 rows.append(("passkey", (await phone.register_passkey()).id))
             self.screen.table(rows, "<<")
         return DONE
 
     async def login(self, name: str, factor: FactorKind) -> int:
-        """Sign in with the mPIN or a passkey."""
+        """Sign in with mPIN, passkey or biometric key."""
         async with self._phone(name) as phone:
             tokens = await phone.login(factor, self.pin)
             rows = [
@@ -212,8 +224,13 @@ class Commands:
         self.screen.json(answer)
         return REFUSED if reply.errors else DONE
 
-    async def proof(self, number: int) -> int:
-        """Run one of the proofs of acceptance.md; steps it lacks something for show."""
+    async def proof(self, number: int, second: str | None = None) -> int:
+        """Run one of the proofs of acceptance.md; steps it lacks something for show.
+
+        Args:
+            number: Which.
+            second: Address of another web process; only proof 6 asks for one.
+        """
         if number not in PROOFS:
             known = ", ".join(str(one) for one in PROOFS)
             raise BadEntry(f"this build has the proofs {known}")
@@ -224,8 +241,9 @@ class Commands:
             self.screen.passed(line)
 
         setting = Setting(store=FileStore(self.folder), iterations=ITERATIONS_MIN)
-        await PROOFS[number](self.url, self.sandbox, setting, tell)
-        partly = " partly" if any(SKIPPED in line for line in told) else ""
+        run = partial(proof_06, second=second) if number == LOST else PROOFS[number]
+        await run(self.url, self.sandbox, setting, tell)
+        partly = " partly" if any(PARTLY in line for line in told) else ""
         self.screen.line(f"proof {number} holds{partly}")
         return DONE
 
@@ -251,6 +269,8 @@ class Commands:
         phone.handset.api.offline = self._switches(phone).read().airplane
         if self.pin is not None:
             phone.session.pin = self.pin
+        if self.finger is not None:
+            phone.session.finger = self.finger
         return phone
 
     def _switches(self, phone: Phone) -> Switchboard:

@@ -8,6 +8,7 @@ PhoneError
 ├── NotAsIntended   a challenge says something the person did not ask for
 ├── NotReady        this phone lacks what the call needs: enrol or sign in first
 ├── PasskeyRefused  the phone's authenticator says no, by its WebAuthn name
+├── FingerRefused   the phone's sensor does not know the finger
 └── BadEntry        the person typed something the phone itself refuses
 ProofFailed         a proof saw something else than it must
 """
@@ -108,6 +109,10 @@ class PasskeyRefused(PhoneError):
     def __init__(self, name: str, message: str) -> None:
         super().__init__(f"{name}: {message}")
         self.name = name
+
+
+class FingerRefused(PhoneError):
+    """The phone's sensor does not know the finger: no key is opened."""
 
 
 class BadEntry(PhoneError):

@@ -1,14 +1,29 @@
-"""What proves the person beside the device key: mPIN or passkey (auth.md §2.5)."""
+"""What proves the person beside the device key: PIN, passkey, finger (auth.md §2.5)."""
 
 import asyncio
+from dataclasses import dataclass, field
 
+from mock_mobile_client import fingers
 from mock_mobile_client.authenticator import Authenticator, origin_of
 from mock_mobile_client.enums import FactorKind
 from mock_mobile_client.errors import BadEntry, NotAsIntended, NotReady
 from mock_mobile_client.handset import Handset
 from mock_mobile_client.pin import PinBlob
-from mock_mobile_client.signing import b64url, mpin_proof, unb64url
+from mock_mobile_client.signing import b64url, mpin_proof, sha256, unb64url
 from mock_mobile_client.values import ChallengeValue, JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """What the person does when the phone asks.
+
+    Attributes:
+        pin: What is typed; None while nobody types.
+        finger: What lies on the sensor; None while nothing does.
+    """
+
+    pin: str | None = field(default=None, repr=False)
+    finger: str | None = None
 
 
 def require_held(handset: Handset, factor: FactorKind) -> None:
@@ -17,8 +32,13 @@ def require_held(handset: Handset, factor: FactorKind) -> None:
     Raises:
         BadEntry: the phone has no such factor.
     """
-    passkey = factor is FactorKind.WEBAUTHN and bool(handset.state.passkeys)
-    if factor is not FactorKind.MPIN and not passkey:
+    state = handset.state
+    held = {
+        FactorKind.MPIN: True,
+        FactorKind.WEBAUTHN: bool(state.passkeys),
+        FactorKind.BIOMETRIC: state.bio_pem is not None,
+    }
+    if not held.get(factor, False):
         raise BadEntry(f"this phone has no {factor}; it has an mPIN")
 
 
@@ -33,22 +53,27 @@ async def respond(
     handset: Handset,
     factor: FactorKind,
     challenge: ChallengeValue,
-    digest: bytes,
-    pin: str | None,
+    message: bytes,
+    hand: Hand,
 ) -> JsonObject:
-    """The FactorResponse over a digest the phone built from the payload it shows.
+    """The FactorResponse over a message the phone built from the payload it shows.
 
     Raises:
-        BadEntry: no PIN was typed, or the phone has no such factor.
-        NotReady: the phone has no mPIN, or no passkey may answer.
+        BadEntry: no PIN was typed, no finger was laid, or there is no such factor.
+        NotReady: the phone has no mPIN or biometric key, or no passkey may answer.
         NotAsIntended: the passkey was to sign another digest.
         PasskeyRefused: no passkey of this phone fits.
+        FingerRefused: the finger is not the owner's.
     """
+    digest = sha256(message)
     if factor is FactorKind.WEBAUTHN:
         return {"webauthn": _assertion(handset, challenge, digest)}
+    if factor is FactorKind.BIOMETRIC:
+        key = fingers.open_key(handset, hand.finger)
+        return {"deviceSignature": b64url(key.sign(message))}
     if factor is not FactorKind.MPIN:
-        raise BadEntry(f"this phone has no {factor}; it has MPIN and WEBAUTHN")
-    secret = await _secret(handset, pin)
+        raise BadEntry(f"{factor} answers no challenge of a phone")
+    secret = await _secret(handset, hand.pin)
     return {"mpinProof": b64url(mpin_proof(secret, handset.device_id, digest))}
 
 

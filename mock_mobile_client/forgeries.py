@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from mock_mobile_client.enums import ChallengePurpose, FactorKind
-from mock_mobile_client.factors import respond
+from mock_mobile_client.factors import Hand, respond
 from mock_mobile_client.keys import DeviceKey
 from mock_mobile_client.phone import Phone
 from mock_mobile_client.signing import (
@@ -81,10 +81,10 @@ async def answer(
     digest = sha256(message)
     options = {**(challenge.webauthn_options or {}), "challenge": b64url(digest)}
     forged = replace(challenge, webauthn_options=options)
-    pin = phone.session.pin
+    hand = Hand(phone.session.pin, phone.session.finger)
     signer = key or phone.handset.key
     return {
         "challengeId": challenge.id,
         "deviceSignature": b64url(signer.sign(message)),
-        "response": await respond(phone.handset, factor, forged, digest, pin),
+        "response": await respond(phone.handset, factor, forged, message, hand),
     }

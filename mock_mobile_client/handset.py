@@ -32,11 +32,14 @@ class Setting:
         store: Where the phone lies while its program is not running.
         iterations: PBKDF2 rounds of a new mPIN blob, at least 100,000.
         clock: The phone's own clock, seconds since 1970; may be wrong.
+        door: Where packets go when that is not the public address, which every proof
+            names all the same: one web process behind a balancer.
     """
 
     store: Store = dataclasses.field(default_factory=MemoryStore)
     iterations: int = ITERATIONS
     clock: Callable[[], float] = time.time
+    door: str | None = None
 
 
 class Handset:
@@ -47,7 +50,7 @@ class Handset:
         self.bank = url.rstrip("/")
         self.setting = setting
         self.state: PhoneState = setting.store.load(self.bank, name)
-        self.api = Api(self.bank, setting.clock)
+        self.api = Api(self.bank, setting.clock, setting.door)
 
     async def close(self) -> None:
         """Give the connections back; the state stays in the store."""
@@ -57,6 +60,23 @@ class Handset:
         """Change the state and store it at once."""
         self.state = dataclasses.replace(self.state, **changes)
         self.setting.store.save(self.bank, self.name, self.state)
+
+    def unbind(self) -> None:
+        """Erase what belongs to the binding; passkeys and fingers are the person's."""
+        self.keep(
+            key_pem=None,
+            device_id=None,
+            blob=None,
+            blob_next=None,
+            hardware_key=None,
+            bio_pem=None,
+            token=None,
+            token_expires_at=None,
+            refresh_token=None,
+            cursor=None,
+            shown={},
+            unanswered=(),
+        )
 
     @property
     def key(self) -> DeviceKey:
@@ -138,13 +158,19 @@ class Handset:
         rest = tuple(one for one in self.state.unanswered if one != call)
         self.keep(unanswered=rest)
 
-    def init_payload(self) -> JsonObject:
-        """`connection_init` of a signed-in socket (auth.md §3.11)."""
-        covered = Covered("GET", self.socket_url, None, self.token, self.api.nonce)
-        proof = self.api.proof(covered, self.key)
-        return {"accessToken": self.token, "dpop": proof}
+    def init_payload(self, level: Level = Level.LOGIN) -> JsonObject:
+        """`connection_init` of a socket, at DEVICE by the key alone (auth.md §3.11)."""
+        token = self.token if level is Level.LOGIN else None
+        covered = Covered("GET", self.socket_url, None, token, self.api.nonce)
+        proof = {"dpop": self.api.proof(covered, self.key)}
+        return proof if token is None else {"accessToken": token, **proof}
 
     @property
     def socket_url(self) -> str:
         """The socket form of the bank's public address."""
         return "ws" + self.api.endpoint.removeprefix("http")
+
+    @property
+    def socket_door(self) -> str:
+        """Where the socket is opened; the public address unless a door is named."""
+        return "ws" + self.api.door.removeprefix("http")

@@ -14,6 +14,7 @@ from mock_mobile_client.signing import b64url, read_canonical, sha256
 from mock_mobile_client.values import ChallengeValue, JsonObject
 
 LAST_DIGITS = re.compile(r"\d+$")
+SECRETS = frozenset({"pinSecret", "attestationObject", "credential"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,11 @@ class SignInIntent:
     def facts(self, challenge: ChallengeValue, device_id: str) -> JsonObject:
         """The whole payload a sign-in must have."""
         return {"v": 1, "challengeId": challenge.id, "deviceId": device_id}
+
+    def check_whole(self, payload: JsonObject) -> None:
+        """Refuse a payload with more in it."""
+        if payload.keys() != {"v", "challengeId", "deviceId"}:
+            raise NotAsIntended("a sign-in payload holds more than a sign-in")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +110,37 @@ class StepUpIntent:
         }
 
     def check_input(self, seen: object) -> None:
-        """Refuse a payload whose input is not the one that was sent."""
-        if _without_nulls(seen) != _without_nulls(self.input):
+        """Refuse a payload whose input is not the one that was sent.
+
+        A secret stands in it as the hash of its text (auth.md §2.4).
+        """
+        if _without_nulls(seen) != _without_nulls(_hashed(self.input)):
             raise NotAsIntended(f"the payload holds another input of {self.operation}")
 
 
-Intent = SignInIntent | PaymentIntent | StepUpIntent
+@dataclass(frozen=True, slots=True)
+class VouchIntent:
+    """The person wants the new phone that was shown, and no other, to be let in."""
+
+    model: str | None
+    platform: str
+    network: str | None
+
+    purpose = ChallengePurpose.LOGIN_APPROVAL
+
+    def facts(self, challenge: ChallengeValue, device_id: str) -> JsonObject:
+        """What the payload must say."""
+        return {
+            "v": 1,
+            "challengeId": challenge.id,
+            "deviceId": device_id,
+            "phoneModel": self.model,
+            "platform": self.platform,
+            "network": self.network,
+        }
+
+
+Intent = SignInIntent | PaymentIntent | StepUpIntent | VouchIntent
 
 
 def check(challenge: ChallengeValue, intent: Intent, device_id: str) -> None:
@@ -132,14 +163,23 @@ def check(challenge: ChallengeValue, intent: Intent, device_id: str) -> None:
         intent.check_payee(payload.get("payee"))
     elif isinstance(intent, StepUpIntent):
         intent.check_input(payload.get("input"))
-    elif len(payload) != len(intent.facts(challenge, device_id)):
-        raise NotAsIntended("a sign-in payload holds more than a sign-in")
+    elif isinstance(intent, SignInIntent):
+        intent.check_whole(payload)
 
 
 def last_digits(masked: str | None) -> str:
     """The readable end of a masked account number; empty when there is none."""
     found = LAST_DIGITS.search(masked or "")
     return "" if found is None else found.group()
+
+
+def _hashed(given: JsonObject) -> JsonObject:
+    """An input as a payload shows it."""
+    shown = {}
+    for name, member in given.items():
+        secret = name in SECRETS and isinstance(member, str)
+        shown[name] = {"sha256": b64url(sha256(member.encode()))} if secret else member
+    return shown
 
 
 def _without_nulls(value: object) -> object:

@@ -21,7 +21,9 @@ from mock_mobile_client.journeys_sign_in import (
     pay_with_passkey,
     refresh_tokens,
     register_passkey,
+    set_biometric_key,
     sign_in_with_passkey,
+    use_biometric_key,
 )
 from mock_mobile_client.money import money
 from mock_mobile_client.phone import EVERYDAY, Phone, introduce
@@ -185,6 +187,7 @@ SCENARIO: tuple[tuple[str, Step], ...] = (
     ("set an mPIN", set_mpin),
     ("sign in with it", login),
     ("Asha registers a passkey by step-up", register_passkey),
+    ("sets a biometric key by step-up", set_biometric_key),
     ("home screen in one query", home),
     ("open the live streams", watch),
     ("Asha adds Ben as payee by step-up", befriend),
@@ -194,6 +197,7 @@ SCENARIO: tuple[tuple[str, Step], ...] = (
     ("moves money between own accounts", move_own),
     ("signs in with the passkey", sign_in_with_passkey),
     ("approves a payment with it", pay_with_passkey),
+    ("signs in and approves with a finger", use_biometric_key),
     ("the socket is cut, 20 changes happen, it resumes", lose_the_line),
     ("Ben-1 tells where its pushes arrive", listen_for_pushes),
     ("Ben-1 sleeps, Asha pays, FCM wakes it", sleep_and_wake),

@@ -1,4 +1,4 @@
-"""Steps of the scenario about passkeys and refresh tokens; Asha-1 plays them.
+"""Steps of the scenario about further factors and refresh tokens; Asha-1 plays them.
 
 Each works any number of times on one database and leaves the balances as they were.
 """
@@ -14,7 +14,7 @@ from mock_mobile_client.proofs_sign_in import refresh_token_of, refusal
 from mock_mobile_client.stage import Stage, everyday, moved
 
 LENT = money("5.00 INR")
-PASSKEY = FactorKind.WEBAUTHN
+PASSKEY, FINGER = FactorKind.WEBAUTHN, FactorKind.BIOMETRIC
 
 
 async def register_passkey(stage: Stage) -> str:
@@ -26,23 +26,46 @@ async def register_passkey(stage: Stage) -> str:
     return f"{passkey.label} {state}"
 
 
+async def set_biometric_key(stage: Stage) -> str:
+    """A second key that only a finger opens; the mPIN approves that it is set."""
+    fresh = await stage.asha.set_biometric()
+    state = "set by step-up" if fresh else "already set"
+    return f"key behind {stage.asha.owner.finger} {state}"
+
+
 async def sign_in_with_passkey(stage: Stage) -> str:
     """No PIN is typed: device key and passkey over one challenge."""
-    live = stage.asha_live
-    connections = 0 if live is None else live.connections
-    tokens = await stage.asha.login(PASSKEY)
-    if live is not None:
-        await live.until(lambda: live.connections > connections, "the stream to resume")
-    return f"device key and passkey, access until {tokens.expires_at[11:19]} UTC"
+    return f"device key and passkey, {await _sign_in(stage, PASSKEY)}"
 
 
 async def pay_with_passkey(stage: Stage) -> str:
     """The passkey signs the digest of amount and payee; then Ben pays back."""
+    return await _pay_and_back(stage, PASSKEY)
+
+
+async def use_biometric_key(stage: Stage) -> str:
+    """No PIN is typed and no passkey asked: a finger signs in and approves."""
+    signed_in = await _sign_in(stage, FINGER)
+    return f"{signed_in}; {await _pay_and_back(stage, FINGER)}"
+
+
+async def _sign_in(stage: Stage, factor: FactorKind) -> str:
+    """Sign in anew; an open stream resumes by itself."""
+    live = stage.asha_live
+    connections = 0 if live is None else live.connections
+    tokens = await stage.asha.login(factor)
+    if live is not None:
+        await live.until(lambda: live.connections > connections, "the stream to resume")
+    return f"access until {tokens.expires_at[11:19]} UTC"
+
+
+async def _pay_and_back(stage: Stage, factor: FactorKind) -> str:
+    """One payment approved by this factor, and the same money back."""
     await introduce(stage.asha, stage.ben)
     await introduce(stage.ben, stage.asha)
     before = await everyday(stage.asha)
-    paid = await stage.asha.pay(stage.ben.owner.name, LENT, PASSKEY)
-    expect("approved by passkey", PaymentStatus.SETTLED, paid.status)
+    paid = await stage.asha.pay(stage.ben.owner.name, LENT, factor)
+    expect(f"approved by {factor}", PaymentStatus.SETTLED, paid.status)
     await moved(stage.asha, before, LENT.times(-1))
     back = await stage.ben.pay(stage.asha.owner.name, LENT)
     expect("paid back", PaymentStatus.SETTLED, back.status)

@@ -32,8 +32,8 @@ class Line(Protocol):
     """What a stream needs of its phone."""
 
     @property
-    def socket_url(self) -> str:
-        """The bank's socket."""
+    def socket_door(self) -> str:
+        """Where the bank's socket is opened."""
 
     def init_payload(self) -> JsonObject:
         """Token and a fresh proof."""
@@ -235,7 +235,7 @@ class Live:
     async def _one_connection(self) -> None:
         """From handshake to close."""
         await self._line.freshen()
-        wire = await Wire.open(self._line.socket_url, self._line.init_payload())
+        wire = await Wire.open(self._line.socket_door, self._line.init_payload())
         self._wire = wire
         self.connections += 1
         acking = asyncio.create_task(self.acks.run(wire))

@@ -1,6 +1,8 @@
 """The phone's SMS, read where the sandbox delivered them (realtime.md §13)."""
 
+import math
 import re
+import time
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -65,12 +67,17 @@ class Inbox:
         ]
 
     async def otp(self, wait_s: int = WAIT_S) -> str:
-        """The next one-time code.
+        """The next one-time code; other messages may come before it.
 
         Raises:
             Unreachable: no code came in time.
         """
-        for message in reversed(await self.arrivals(wait_s)):
-            if message.otp is not None:
-                return message.otp
+        end, left_s = time.monotonic() + wait_s, wait_s
+        while True:
+            for message in reversed(await self.arrivals(left_s)):
+                if message.otp is not None:
+                    return message.otp
+            left_s = math.ceil(end - time.monotonic())
+            if left_s <= 0:
+                break
         raise Unreachable(f"no SMS with a code came within {wait_s} s")

@@ -60,6 +60,19 @@ async def register(
     return passkey
 
 
+async def remove(
+    session: Session, passkey_id: str, factor: FactorKind = FactorKind.MPIN
+) -> None:
+    """Take a passkey back at the bank, by step-up; what a phone holds of it is dead.
+
+    Raises:
+        Refused: COOLING_PERIOD while this phone is young; NOT_ALLOWED when a phone
+            would be left without a factor.
+    """
+    given: JsonObject = {"id": passkey_id}
+    await session.step_up("passkey_remove", "passkeyRemove", given, factor)
+
+
 def sync(source: Handset, target: Handset) -> int:
     """Copy the passkeys that may be synced to another phone of the same person.
 

@@ -28,6 +28,11 @@ class Person:
     platform: Platform
     model: str
 
+    @property
+    def finger(self) -> str:
+        """What the person lays on the sensor."""
+        return f"{self.name}'s right thumb"
+
 
 DEMO = (
     Person(

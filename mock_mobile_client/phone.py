@@ -13,11 +13,11 @@ async with Phone("asha", url) as phone:
 from collections.abc import Callable
 from typing import Self
 
-from mock_mobile_client import enrolment
+from mock_mobile_client import biometric, enrolment, mpin
 from mock_mobile_client.api import Reply, encode
 from mock_mobile_client.drawer import Drawer
 from mock_mobile_client.enums import FactorKind
-from mock_mobile_client.errors import BadEntry, NotReady, NotSeen
+from mock_mobile_client.errors import BadEntry, NotReady, NotSeen, Refused
 from mock_mobile_client.factors import require_held
 from mock_mobile_client.handset import Handset, Level, Setting
 from mock_mobile_client.live import Live
@@ -89,7 +89,7 @@ class Phone:
     def _switch_on(self, url: str, setting: Setting) -> None:
         """Start from the store."""
         self.handset = Handset(self.name, url, setting)
-        self.session = Session(self.handset, self.owner.pin)
+        self.session = Session(self.handset, self.owner.pin, self.owner.finger)
         self.payments = Payments(self.session)
         self.drawer = Drawer(self.handset, self.sandbox)
         self._live: Live | None = None
@@ -109,17 +109,45 @@ class Phone:
         return device
 
     async def start(self) -> None:
-        """Come up as an app does: enrol if the bank forgot this phone, sign in."""
+        """Come up as an app does: enrol if the bank forgot this phone, sign in.
+
+        A locked phone enrols again and takes its own place.
+        """
         await self.enrol()
-        await self.login()
+        try:
+            await self.login()
+        except Refused as refused:
+            if refused.code != "DEVICE_LOCKED":
+                raise
+            await self.bind_anew()
+            await self.set_mpin()
+            await self.login()
 
     async def bind(self, code: str | None = None) -> DeviceValue | None:
         """Bind this phone by activation code and SMS; None if it is bound already."""
         if await enrolment.is_bound(self.handset):
             return None
+        return await self.bind_anew({"activationCode": code or self.owner.code})
+
+    async def bind_anew(
+        self,
+        proof: JsonObject | None = None,
+        gone: frozenset[str] = frozenset(),
+        *,
+        code_first: bool = False,
+    ) -> DeviceValue:
+        """Bind this phone with a new key, in its own former place if it had one.
+
+        Args:
+            proof: One member of IdentityProofInput; the activation code if None.
+            gone: Names of further phones whose place it takes.
+            code_first: Show the activation code before the SMS.
+        """
         inbox = Inbox(self.sandbox, self.owner.phone)
-        code = code or self.owner.code
-        return await enrolment.bind(self.handset, self.owner, inbox, code)
+        shown = proof or {"activationCode": self.owner.code}
+        return await enrolment.bind(
+            self.handset, self.owner, inbox, shown, gone, code_first=code_first
+        )
 
     async def set_mpin(self, pin: str | None = None) -> bool:
         """Set the first mPIN; False if there is one already."""
@@ -129,6 +157,10 @@ class Phone:
         await enrolment.set_mpin(self.handset, self.owner.platform, chosen)
         self.session.pin = chosen
         return True
+
+    async def change_mpin(self, pin: str, factor: FactorKind = FactorKind.MPIN) -> None:
+        """Choose another mPIN, approved by what the person still has."""
+        await mpin.change(self.session, self.owner.platform, pin, factor)
 
     async def login(
         self, factor: FactorKind = FactorKind.MPIN, pin: str | None = None
@@ -144,6 +176,13 @@ class Phone:
     async def register_passkey(self) -> PasskeyValue:
         """Register a passkey by step-up; the one this phone has serves again."""
         return await held(self.session) or await register(self.session)
+
+    async def set_biometric(self) -> bool:
+        """Set the biometric key by step-up; False if this phone has one already."""
+        if biometric.is_set(self.session):
+            return False
+        await biometric.register(self.session)
+        return True
 
     async def logout(self) -> None:
         """Sign out; the phone stays bound."""
@@ -304,8 +343,13 @@ class Phone:
 
     @property
     def socket_url(self) -> str:
-        """See `live.Line`."""
+        """The socket form of the public address, which its proof names."""
         return self.handset.socket_url
+
+    @property
+    def socket_door(self) -> str:
+        """See `live.Line`."""
+        return self.handset.socket_door
 
     def init_payload(self) -> JsonObject:
         """See `live.Line`."""

@@ -16,6 +16,7 @@ from mock_mobile_client.payments import Order, new_key
 from mock_mobile_client.phone import EVERYDAY, Phone
 from mock_mobile_client.proofs_approval import proof_07
 from mock_mobile_client.proofs_live import proof_03
+from mock_mobile_client.proofs_lost_phone import proof_06
 from mock_mobile_client.proofs_resume import proof_04
 from mock_mobile_client.proofs_sign_in import proof_05
 from mock_mobile_client.stage import (
@@ -116,6 +117,7 @@ PROOFS: dict[int, Proof] = {
     3: proof_03,
     4: proof_04,
     5: proof_05,
+    6: proof_06,
     7: proof_07,
 }
 

@@ -6,22 +6,24 @@ from dataclasses import dataclass
 from mock_mobile_client import documents
 from mock_mobile_client.api import encode, unpack
 from mock_mobile_client.enums import FactorKind, PaymentStatus
-from mock_mobile_client.errors import ProofFailed, Refused, expect
+from mock_mobile_client.errors import FingerRefused, ProofFailed, Refused, expect
 from mock_mobile_client.forgeries import FORGERIES, Forgery, answer
 from mock_mobile_client.handset import Level, Setting
 from mock_mobile_client.keys import DeviceKey
 from mock_mobile_client.money import money
 from mock_mobile_client.payments import Order
 from mock_mobile_client.phone import Phone
+from mock_mobile_client.signing import b64url
 from mock_mobile_client.stage import Tell, asha_and_ben, everyday, present, silent
 from mock_mobile_client.values import ChallengeValue, JsonObject, PaymentValue
 from mock_mobile_client.world_clock import SKIPPED, WorldClock
 
 HUNDRED = money("100.00 INR")
-FACTORS = (FactorKind.MPIN, FactorKind.WEBAUTHN)
+FACTORS = (FactorKind.MPIN, FactorKind.WEBAUTHN, FactorKind.BIOMETRIC)
 SAME_ANSWERS, WRONG_ANSWERS = 50, 3
 CHALLENGE_LIFE_S = 300
 WRONG_PIN = "508143"
+STRANGER = "a stranger's thumb"
 WAITING = PaymentStatus.AWAITING_AUTHORISATION
 UNTOUCHED = Forgery("nothing")
 
@@ -36,21 +38,26 @@ async def proof_07(
     ):
         await other.start()
         await asha.register_passkey()
+        await asha.set_biometric()
         desk = _Desk(asha, tell)
         first = (await everyday(asha)).available
         for factor in FACTORS:
             paid = await asha.pay("Ben", HUNDRED, factor)
             expect(f"untouched, {factor}", PaymentStatus.SETTLED, paid.status)
-        tell("untouched: passes with MPIN and with WEBAUTHN")
-        tell("biometric key: this step comes with biometricKeySet")
+        tell("untouched: passes with MPIN, with WEBAUTHN and with BIOMETRIC")
+        await desk.foreign_finger()
         await desk.forged(other.handset.key)
         await desk.half_forged()
         await desk.foreign_body()
-        expect("after forgeries", first.minus(HUNDRED.times(2)), await _left(asha))
+        expect(
+            "after forgeries",
+            first.minus(HUNDRED.times(len(FACTORS))),
+            await _left(asha),
+        )
 
         await desk.answered_twice()
         await desk.three_wrong()
-        times = 3 + await desk.too_late(WorldClock(sandbox))
+        times = len(FACTORS) + 1 + await desk.too_late(WorldClock(sandbox))
         await desk.fifty_at_once()
         expect("debits", first.minus(HUNDRED.times(times + 1)), await _left(asha))
         tell("evidence: no field shows it; the server's own tests verify it offline")
@@ -66,7 +73,7 @@ class _Desk:
     tell: Tell
 
     async def forged(self, foreign: DeviceKey) -> None:
-        """Every forgery, and another phone's signature, with either factor."""
+        """Every forgery, and another phone's signature, with each factor."""
         wishes: list[tuple[Forgery, DeviceKey | None]] = [(f, None) for f in FORGERIES]
         wishes.append((Forgery("another phone's signature"), foreign))
         for forgery, key in wishes:
@@ -89,6 +96,26 @@ class _Desk:
             expect(f"{factor} over more", "INVALID_CREDENTIAL", code)
             await self._still_waits(payment)
         self.tell("factor over another amount: INVALID_CREDENTIAL, nothing moved")
+
+    async def foreign_finger(self) -> None:
+        """The biometric key answers its owner's finger, and no other key."""
+        _, payment, challenge = await self._created()
+        session = self.phone.session
+        owner, session.finger = session.finger, STRANGER
+        try:
+            await answer(self.phone, challenge, UNTOUCHED, FactorKind.BIOMETRIC)
+        except FingerRefused:
+            self.tell("a stranger's finger: the key stays shut, nothing moved")
+        else:
+            raise ProofFailed("a stranger's finger", "no signature", "one")
+        finally:
+            session.finger = owner
+        other = {"deviceSignature": b64url(DeviceKey.generate().sign(b"anything"))}
+        true = await answer(self.phone, challenge, UNTOUCHED, FactorKind.BIOMETRIC)
+        code = await self._code({**true, "response": other})
+        expect("another biometric key", "INVALID_CREDENTIAL", code)
+        await self._still_waits(payment)
+        self.tell("another biometric key: INVALID_CREDENTIAL, nothing moved")
 
     async def foreign_body(self) -> None:
         """A right answer under a proof that covers another body."""

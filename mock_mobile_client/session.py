@@ -10,10 +10,10 @@ from mock_mobile_client.errors import (
     NotReady,
     Refused,
 )
-from mock_mobile_client.factors import respond
+from mock_mobile_client.factors import Hand, respond
 from mock_mobile_client.handset import Handset, Level
 from mock_mobile_client.intents import Intent, SignInIntent, StepUpIntent, check
-from mock_mobile_client.signing import b64url, challenge_message, sha256
+from mock_mobile_client.signing import b64url, challenge_message
 from mock_mobile_client.values import ChallengeValue, JsonObject, TokenValue
 
 REFRESH = frozenset({"TOKEN_EXPIRED", "TOKEN_INVALID", "TOKEN_MISSING"})
@@ -27,19 +27,23 @@ class Session:
 
     Attributes:
         pin: What the person types when asked; None while nobody is there.
+        finger: What the person lays on the sensor when asked.
         factor: With what the person signed in last; used to sign in again.
     """
 
-    def __init__(self, handset: Handset, pin: str | None) -> None:
+    def __init__(
+        self, handset: Handset, pin: str | None, finger: str | None = None
+    ) -> None:
         self.handset = handset
         self.pin = pin
+        self.finger = finger
         self.factor = FactorKind.MPIN
         self._one_at_a_time = asyncio.Lock()
 
     async def login(
         self, pin: str | None = None, factor: FactorKind = FactorKind.MPIN
     ) -> TokenValue:
-        """Sign in with the mPIN or a passkey; the phone's former session ends.
+        """Sign in with mPIN, passkey or finger; the phone's former session ends.
 
         Raises:
             Refused: INVALID_CREDENTIAL with `attemptsLeft`, CREDENTIAL_LOCKED,
@@ -143,6 +147,7 @@ class Session:
             NotAsIntended: the challenge says something else.
             BadEntry: no PIN was typed, or this factor may not answer.
             PasskeyRefused: no passkey of this phone fits.
+            FingerRefused: the finger is not the owner's.
         """
         handset = self.handset
         check(challenge, intent, handset.device_id)
@@ -158,7 +163,7 @@ class Session:
             "challengeId": challenge.id,
             "deviceSignature": b64url(handset.key.sign(message)),
             "response": await respond(
-                handset, factor, challenge, sha256(message), typed
+                handset, factor, challenge, message, Hand(typed, self.finger)
             ),
         }
 

@@ -94,6 +94,12 @@ def bind_message(binding_nonce: bytes, jkt: str) -> bytes:
     return b"sixpence/bind/v1\x00" + binding_nonce + jkt.encode()
 
 
+def biometric_message(server_nonce: bytes, device_jkt: str, bio_jkt: str) -> bytes:
+    """What a new biometric key signs: it names itself and its phone (auth.md §2.7)."""
+    names = device_jkt.encode() + bio_jkt.encode()
+    return b"sixpence/bio/v1\x00" + server_nonce + names
+
+
 def challenge_message(purpose: ChallengePurpose, nonce: str, payload: str) -> bytes:
     """M of auth.md §2.3, over the text itself and never over a received hash."""
     raw_nonce = unb64url(nonce)

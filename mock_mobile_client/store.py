@@ -69,6 +69,10 @@ class PhoneState:
         delivered: Number of the last message that the provider delivered.
         unanswered: Calls to be sent again.
         passkeys: The person's passkeys; they outlive the binding of the phone.
+        fingers: What the phone's sensor knows; set in the phone's own settings.
+        bio_pem: The biometric key, as the key store holds it behind those fingers.
+        totp_secret: Seed of the authenticator app on this phone, base32.
+        totp_step: Half-minute of the code it showed last; each code works once.
     """
 
     key_pem: str | None = field(default=None, repr=False)
@@ -85,6 +89,10 @@ class PhoneState:
     delivered: int = 0
     unanswered: tuple[Unanswered, ...] = ()
     passkeys: tuple[StoredPasskey, ...] = ()
+    fingers: tuple[str, ...] = ()
+    bio_pem: str | None = field(default=None, repr=False)
+    totp_secret: str | None = field(default=None, repr=False)
+    totp_step: int = 0
 
 
 class Store(Protocol):
@@ -129,6 +137,7 @@ class FileStore:
             fields = orjson.loads(path.read_bytes())
             waiting = tuple(Unanswered(**call) for call in fields.pop("unanswered"))
             passkeys = tuple(StoredPasskey(**one) for one in fields.pop("passkeys", ()))
+            fields["fingers"] = tuple(fields.pop("fingers", ()))
             return PhoneState(**fields, unanswered=waiting, passkeys=passkeys)
         except FileNotFoundError:
             return PhoneState()

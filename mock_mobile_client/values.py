@@ -224,6 +224,54 @@ class DeviceValue:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """One phone of the customer, as the bank lists it."""
+
+    id: str
+    name: str
+    model: str | None
+    state: DeviceState
+    cooling_until: str | None
+    last_seen_at: str | None
+    is_current: bool
+    push_enabled: bool
+
+    @classmethod
+    def read(cls, node: JsonObject) -> Self:
+        """Read the fragment DeviceRow."""
+        return cls(
+            id=node["id"],
+            name=node["name"],
+            model=node["model"],
+            state=DeviceState(node["state"]),
+            cooling_until=node["coolingUntil"],
+            last_seen_at=node["lastSeenAt"],
+            is_current=node["isCurrent"],
+            push_enabled=node["pushEnabled"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PanicValue:
+    """What an emergency stop stopped."""
+
+    locked_at: str
+    sessions: int
+    devices: int
+    payments: int
+
+    @classmethod
+    def read(cls, node: JsonObject) -> Self:
+        """Read the payload of panicLock."""
+        return cls(
+            locked_at=node["lockedAt"],
+            sessions=node["endedSessionCount"],
+            devices=node["lockedDeviceCount"],
+            payments=node["cancelledPaymentCount"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class PasskeyValue:
     """A passkey of the customer, as the bank lists it."""
 

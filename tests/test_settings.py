@@ -9,12 +9,14 @@ from app.written import AndroidApp, Rate
 
 SAFE: dict[str, Any] = {
     "env": "production",
-    "public_url": "https://bank.example",
+    "public_url": "https://api.bank.example",
+    "webauthn_rp_id": "bank.example",
     "sealing_keys_file": Path("/run/keys/sealing"),
     "pepper_file": Path("/run/keys/pepper"),
     "attestation": "require",
     "introspection": False,
 }
+RP_ID = "WEBAUTHN_RP_ID must be the host of PUBLIC_URL or a domain above it"
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +49,10 @@ def test_production_starts_when_everything_it_demands_is_given() -> None:
         ({"introspection": True}, "INTROSPECTION must be off"),
         ({"database_synchronous": "OFF"}, "DATABASE_SYNCHRONOUS must be FULL"),
         ({"demo_customers": 3}, "DEMO_CUSTOMERS may not be set"),
+        ({"webauthn_rp_id": "other.example"}, RP_ID),
+        ({"webauthn_rp_id": "ank.example"}, RP_ID),
+        ({"webauthn_rp_id": "www.api.bank.example"}, RP_ID),
+        ({"webauthn_rp_id": ""}, RP_ID),
     ],
 )
 def test_production_refuses_to_start_unsafe(
@@ -56,6 +62,13 @@ def test_production_refuses_to_start_unsafe(
         settings.load(**SAFE | unsafe)
 
     assert str(refused.value) == f"production: {sentence}"
+
+
+@pytest.mark.parametrize("domain", ["api.bank.example", "bank.example"])
+def test_passkeys_belong_to_the_public_host_or_a_domain_above_it(domain: str) -> None:
+    chosen = settings.load(**SAFE | {"webauthn_rp_id": domain})
+
+    assert chosen.webauthn_rp_id == domain
 
 
 def test_production_names_everything_that_is_wrong_at_once() -> None:

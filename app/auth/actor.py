@@ -48,6 +48,9 @@ class LockReason(StrEnum):
     """Why a device is LOCKED."""
 
     FAILURES = "FAILURES"
+    SUSPENDED = "SUSPENDED"
+    REPLACED = "REPLACED"
+    PANIC = "PANIC"
     STAFF = "STAFF"
 
 

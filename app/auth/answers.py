@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 import orjson
 
 from app import audit, database
-from app.auth import lockout, signing
+from app.auth import failures, lockout, signing
 from app.auth.actor import Actor, CustomerStatus, DeviceState, FactorKind
 from app.auth.challenge import (
     TRIES,
@@ -318,6 +318,7 @@ class Answers:
                 await _take_back(tx, challenge.id)
                 return refusal
             await lockout.refund(tx, device)
+            await failures.forgive(tx, found.customer, device, one.asked.now)
             return ChallengeExpired() if row is None else None
 
         await database.transaction(work, name="auth.refund")

@@ -10,6 +10,7 @@ from app.auth.device import Device
 from app.auth.errors import ChallengeFailed
 from app.auth.keys import Jwk
 from app.database import Tx
+from app.ids import DeviceId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class BindRequest:
         jwk: the device key.
         signature: b64url signature of that key over `B`.
         attestation: what the phone's vendor says about the key, if it was sent along.
+        replaces: phones whose place this one takes.
     """
 
     binding_nonce: bytes = field(repr=False)
@@ -29,6 +31,7 @@ class BindRequest:
     jwk: Jwk
     signature: str
     attestation: Evidence | None
+    replaces: tuple[DeviceId, ...] = ()
 
 
 def require_key(request: BindRequest, proof_jkt: str) -> None:
@@ -49,14 +52,16 @@ def require_key(request: BindRequest, proof_jkt: str) -> None:
         raise ChallengeFailed
 
 
-async def insert(tx: Tx, actor: Actor, device: Device, graded: Graded) -> None:
+async def insert(
+    tx: Tx, actor: Actor, device: Device, graded: Graded, profile: str
+) -> None:
     """Write a new phone with what its vendor said about it."""
     await tx.rows(
         "INSERT INTO device (id, customer_id, jkt, jwk, platform, model, name, "
         "app_version, attestation, state, cooling_until, cooling_profile, "
         "bound_at, bound_from, first_factor_until, last_seen_at, "
         "attestation_summary, attestation_until, attest_key, attest_counter) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'standard', $12, "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $20, $12, "
         "$13, $14, $15, $16, $17, $18, $19) RETURNING id",
         device.id,
         device.customer,
@@ -77,4 +82,5 @@ async def insert(tx: Tx, actor: Actor, device: Device, graded: Graded) -> None:
         graded.until,
         graded.key.text if graded.key else None,
         graded.counter,
+        profile,
     )

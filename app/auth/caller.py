@@ -119,7 +119,7 @@ class Callers:
     async def _signed_in(
         self, origin: Origin, token: str, sent: Sequence[str], request: Request
     ) -> tuple[Actor, Claims]:
-        claims = self._tokens.verify(token)
+        claims = await self._tokens.verified(token)
         self._require_live(claims.session)
         if not sent:
             raise DpopRequired

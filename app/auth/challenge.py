@@ -61,7 +61,7 @@ class Challenge:
 
     Args:
         id: its id.
-        purpose: login, payment or step-up; part of the signed bytes.
+        purpose: login, payment, step-up or login-approval; part of the signed bytes.
         state: where it stands at the moment it was read.
         device: the only device that may answer or read it.
         subject: outside id of what it is about, for example of a payment.
@@ -133,6 +133,10 @@ class Challenge:
                 payee_name=payee["name"],
                 payee_address=payee["address"],
             )
+        if self.purpose is Purpose.LOGIN_APPROVAL:
+            names = ("phoneModel", "platform", "network")
+            shown = {name: facts[name] for name in names}
+            return Display(summary=facts["summary"], lines=tuple(_lines(shown, "")))
         lines = tuple(_lines(facts["input"], ""))
         return Display(summary=facts["summary"], lines=lines)
 
@@ -142,7 +146,7 @@ class ChallengeWish:
     """What a challenge shall be about.
 
     Args:
-        purpose: login, payment or step-up.
+        purpose: login, payment, step-up or login-approval.
         subject: outside id of what it is about; one pending challenge per subject.
         allowed: factors that policy would take; those the device has remain.
         life_s: seconds it can be answered.

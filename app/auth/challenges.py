@@ -15,6 +15,7 @@ from app import audit, database
 from app.auth import factors, signing
 from app.auth.actor import Actor, FactorKind
 from app.auth.answers import Answers
+from app.auth.biometric_check import BiometricCheck
 from app.auth.challenge import (
     COLUMNS,
     TRIES,
@@ -35,6 +36,7 @@ from app.auth.passkey_ceremony import RelyingParty, request_options
 from app.auth.passkey_check import PasskeyCheck
 from app.auth.proving import Factor
 from app.auth.signing import Purpose
+from app.auth.totp_check import TotpCheck
 from app.clock import Clock
 from app.database import Tx
 from app.errors import Conflict, NotAllowed
@@ -70,8 +72,10 @@ class Challenges:
         self._clock = clock
         self._party = RelyingParty.of(settings)
         checks: Sequence[Factor[Any, Any]] = (
+            BiometricCheck(settings),
             MpinCheck(vault=vault, tries=settings.mpin_tries),
             PasskeyCheck(settings),
+            TotpCheck(vault=vault, settings=settings),
         )
         self._answers = Answers(clock=clock, lockout=lockout, factors=checks)
 

@@ -1,9 +1,8 @@
-"""A bound phone as a value, and the one table of its moves (auth.md 6.5)."""
+"""A bound phone as a value; its moves stand in device_states.py."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from app import database
 from app.auth.actor import AttestationGrade, DeviceState, LockReason, Platform
@@ -18,42 +17,6 @@ COLUMNS = (
     "state, lock_reason, cooling_until, bound_at, first_factor_until, last_seen_at, "
     "failed"
 )
-
-
-class DeviceEvent(StrEnum):
-    """What can happen to a binding."""
-
-    COOLED = "COOLED"
-    UNUSED = "UNUSED"
-    FAILURES = "FAILURES"
-    UNLOCKED = "UNLOCKED"
-
-
-_MOVES: dict[DeviceEvent, dict[DeviceState, DeviceState]] = {
-    DeviceEvent.COOLED: {DeviceState.COOLING: DeviceState.ACTIVE},
-    DeviceEvent.UNUSED: {DeviceState.COOLING: DeviceState.REVOKED},
-    DeviceEvent.FAILURES: {
-        DeviceState.COOLING: DeviceState.LOCKED,
-        DeviceState.ACTIVE: DeviceState.LOCKED,
-    },
-    DeviceEvent.UNLOCKED: {DeviceState.LOCKED: DeviceState.ACTIVE},
-}
-
-
-def moved(
-    state: DeviceState, event: DeviceEvent, *, cools: bool = False
-) -> DeviceState | None:
-    """Give the state an event leads to, or None where it changes nothing.
-
-    Args:
-        state: where the device stands.
-        event: what happened.
-        cools: whether its waiting time is not over; an unlocked device then cools on.
-    """
-    found = _MOVES[event].get(state)
-    if found is DeviceState.ACTIVE and event is DeviceEvent.UNLOCKED and cools:
-        return DeviceState.COOLING
-    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

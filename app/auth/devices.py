@@ -7,31 +7,31 @@ Part of enrolment is consumed here, in one transaction: code, activation, nonce.
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from app import audit, database
-from app.auth import alerts, binding, factors, signing
+from app.auth import alerts, binding, cooling, factors, replacing, signing
 from app.auth.actor import Actor, DeviceState, Platform
+from app.auth.applicant import read_reserved
 from app.auth.attestation import Rejected
 from app.auth.attestation.grading import Attestations, Graded
 from app.auth.binding import BindRequest
 from app.auth.device import COLUMNS, Device, read_device
+from app.auth.device_moves import DeviceMoves
 from app.auth.directory import Directory
 from app.auth.errors import (
     AttestationRejected,
-    ChallengeFailed,
     EnrolmentExpired,
-    TooManyDevices,
 )
 from app.auth.factors import FactorStatus
+from app.auth.identity_proofs import IdentityProofs
 from app.auth.keys import Jwk
 from app.auth.otp import EnrolmentId, Otps
 from app.auth.outbox import Outbox
+from app.auth.replacing import Replacing
 from app.clock import Clock
 from app.database import Tx
 from app.errors import DpopRequired, ValidationFailed
 from app.ids import CustomerId, DeviceId
-from app.integrations.identity import IdentityProof, ProofRef
 from app.realtime import log
 from app.realtime.facts import DeviceChanged
 from app.rows import Row
@@ -52,8 +52,9 @@ class Devices:
         directory: the phone number that is told.
         otps: uses the code up.
         outbox: tells the number.
-        identity: uses the activation code up.
+        proofs: uses the proof of the person up.
         attestations: judges what a key's vendor says about it.
+        moves: locks the phones that are replaced.
     """
 
     def __init__(  # noqa: PLR0913  -- the composition root names them all
@@ -64,16 +65,18 @@ class Devices:
         directory: Directory,
         otps: Otps,
         outbox: Outbox,
-        identity: IdentityProof,
+        proofs: IdentityProofs,
         attestations: Attestations,
+        moves: DeviceMoves,
     ) -> None:
         self._clock = clock
         self._settings = settings
         self._directory = directory
         self._otps = otps
         self._outbox = outbox
-        self._identity = identity
+        self._proofs = proofs
         self._attestations = attestations
+        self._replacing = Replacing(clock=clock, settings=settings, moves=moves)
 
     async def bind(self, actor: Actor, request: BindRequest) -> Device:
         """Register the device key; the same key again gives the same device.
@@ -85,7 +88,9 @@ class Devices:
             ChallengeFailed: signature, proof and key do not belong together, or the
                 key was bound before.
             AttestationRejected: policy asks for one, or the one that came is not good.
-            TooManyDevices: three are bound already.
+            TooManyDevices: three are bound already and none of them is replaced.
+            NotFound: a phone to be replaced is not this customer's.
+            NotAllowed: the bank blocked the customer meanwhile.
         """
         if actor.proof is None:
             raise DpopRequired
@@ -132,7 +137,7 @@ class Devices:
         self, devices: Sequence[DeviceId]
     ) -> dict[DeviceId, list[FactorStatus]]:
         """Give the factors of each phone, in one query."""
-        return await factors.of_devices(devices, self._settings)
+        return await factors.of_devices(devices, self._settings, self._clock.now())
 
     # -------------------------------------------------------------- inside
 
@@ -160,7 +165,8 @@ class Devices:
     async def _enrolment(self, nonce: bytes) -> Row:
         row = await database.read_one(
             "SELECT id, customer_id, platform, model, app_version, state, device_id, "
-            "proof_kind, proof_ref, expires_at FROM enrolment WHERE nonce_hash = $1",
+            "proof_kind, proof_ref, proof_step, expires_at FROM enrolment "
+            "WHERE nonce_hash = $1",
             signing.sha256(nonce),
         )
         if row is None or row.get("expires_at", datetime) <= self._clock.now():
@@ -189,53 +195,40 @@ class Devices:
         graded: Graded,
     ) -> Device:
         customer = enrolment.get("customer_id", CustomerId)
-        await self._require_room(tx, customer, request.jwk)
-        device = self._made(enrolment, request, graded)
-        await self._use_up(tx, enrolment, device.id)
-        await binding.insert(tx, actor, device, graded)
-        await self._tell(tx, actor, device, graded)
+        old = await self._replacing.require_room(tx, customer, request.replaces)
+        kind = enrolment.get("proof_kind", str)
+        profile = cooling.profile_of(kind, self._settings)
+        device = self._made(enrolment, request, graded, profile)
+        await replacing.take_key(tx, request.jwk, device.id, self._clock.now())
+        binder = replace(actor, customer=device.customer, device=device.id)
+        await self._use_up(tx, binder, enrolment)
+        await binding.insert(tx, actor, device, graded, profile)
+        await self._replacing.let_in(tx, binder, kind)
+        await self._tell(tx, binder, device, graded)
+        await self._replacing.replace(tx, binder, device, old)
         return device
 
-    async def _require_room(self, tx: Tx, customer: CustomerId, jwk: Jwk) -> None:
-        # An update that changes nothing: two bindings of one customer take turns.
-        await tx.rows(
-            "UPDATE customer SET block_step = block_step WHERE id = $1 RETURNING id",
-            customer,
-        )
-        bound = await tx.rows(
-            "SELECT id FROM device WHERE customer_id = $1 AND state <> 'REVOKED'",
-            customer,
-        )
-        if len(bound) >= self._settings.devices_max:
-            raise TooManyDevices
-        used = await tx.one(
-            "SELECT id FROM device WHERE jkt = $1 OR bio_jkt = $1", jwk.thumbprint
-        )
-        if used is not None:
-            raise ChallengeFailed
-
-    async def _use_up(self, tx: Tx, enrolment: Row, device: DeviceId) -> None:
-        """Consume nonce, code and activation code; another enrolment may be faster."""
-        now = self._clock.now()
+    async def _use_up(self, tx: Tx, binder: Actor, enrolment: Row) -> None:
+        """Use nonce, code and proof of the person up; another one may be faster."""
         done = await tx.one(
             "UPDATE enrolment SET state = 'DONE', device_id = $2 "
             "WHERE id = $1 AND state = 'IDENTITY_PROVEN' RETURNING id",
             enrolment.get("id", EnrolmentId),
-            device,
-        )
-        proof = ProofRef(
-            enrolment.get("proof_kind", str), enrolment.get("proof_ref", UUID)
+            binder.known_device,
         )
         if done is None or not await self._otps.consume(
             tx, enrolment.get("id", EnrolmentId)
         ):
             raise EnrolmentExpired
-        if not await self._identity.consume(tx, proof, at=now):
+        proof = read_reserved(enrolment)
+        if proof is None or not await self._proofs.use(tx, binder, proof):
             raise EnrolmentExpired
 
-    def _made(self, enrolment: Row, request: BindRequest, graded: Graded) -> Device:
+    def _made(
+        self, enrolment: Row, request: BindRequest, graded: Graded, profile: str
+    ) -> Device:
         now = self._clock.now()
-        cools = self._settings.cooling_s > 0
+        waits = cooling.length(profile, self._settings)
         return Device(
             id=DeviceId.new(),
             customer=enrolment.get("customer_id", CustomerId),
@@ -246,19 +239,20 @@ class Devices:
             model=enrolment.find("model", str),
             app_version=enrolment.find("app_version", str),
             attestation=graded.grade,
-            state=DeviceState.COOLING if cools else DeviceState.ACTIVE,
+            state=DeviceState.COOLING if waits else DeviceState.ACTIVE,
             lock_reason=None,
             bound_at=now,
             last_seen_at=now,
-            cooling_until=now + timedelta(seconds=self._settings.cooling_s),
+            cooling_until=now + waits,
             first_factor_until=now + timedelta(seconds=self._settings.first_factor_s),
             failed=0,
         )
 
-    async def _tell(self, tx: Tx, actor: Actor, device: Device, graded: Graded) -> None:
+    async def _tell(
+        self, tx: Tx, binder: Actor, device: Device, graded: Graded
+    ) -> None:
         """Tell the other phones and the number that a phone was added."""
         now = self._clock.now()
-        binder = replace(actor, customer=device.customer, device=device.id)
         entry = binder.entry(
             "device.bound",
             now,
@@ -283,50 +277,3 @@ class Devices:
         expires_at = now + timedelta(seconds=_NOTICE_S)
         to = await self._directory.phone_inside(tx, device.customer)
         await self._outbox.put(tx, to, text, expires_at)
-
-
-async def settle_states(clock: Clock) -> int:
-    """Write what time did: unused phones REVOKED, cooled ones ACTIVE; gives how many.
-
-    A job of the worker, once a minute; reading is right without it.
-    """
-    now = clock.now()
-
-    async def work(tx: Tx) -> int:
-        unused = await tx.rows(
-            "UPDATE device SET state = 'REVOKED' WHERE state = 'COOLING' "  # noqa: S608  -- our own column list
-            "AND first_factor_until <= $1 AND NOT EXISTS "
-            "(SELECT 1 FROM mpin_secret m WHERE m.device_id = device.id) "
-            "AND NOT EXISTS (SELECT 1 FROM passkey p WHERE p.device_id = device.id) "
-            "AND NOT EXISTS (SELECT 1 FROM session s WHERE s.device_id = device.id) "
-            f"RETURNING {COLUMNS}",
-            now,
-        )
-        cooled = await tx.rows(
-            "UPDATE device SET state = 'ACTIVE' WHERE state = 'COOLING' "  # noqa: S608  -- our own column list
-            f"AND cooling_until <= $1 RETURNING {COLUMNS}",
-            now,
-        )
-        for row in (*unused, *cooled):
-            device = read_device(row, now)
-            log.append(
-                tx,
-                DeviceChanged(
-                    customer=device.customer, occurred_at=now, device=device.shot()
-                ),
-            )
-        for row in unused:
-            audit.append(
-                tx,
-                audit.Entry(
-                    action="device.revoked",
-                    at=now,
-                    request_id=str(row.get("id", DeviceId)),
-                    customer=row.get("customer_id", CustomerId),
-                    object=str(row.get("id", DeviceId)),
-                    detail={"reason": "UNUSED"},
-                ),
-            )
-        return len(unused) + len(cooled)
-
-    return await database.transaction(work, name="auth.settle_states")

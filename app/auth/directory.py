@@ -3,6 +3,7 @@
 A look-up asks for the value under every key of the ring, so a rotation hides nobody.
 """
 
+import hmac
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from app.auth.actor import CustomerStatus
 from app.database import Tx
 from app.ids import CustomerId
 from app.rows import Row
-from app.vault import Vault
+from app.vault import Unsealable, Vault
 
 PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 NUMBER = re.compile(r"[0-9A-Z]{4,20}")
@@ -84,6 +85,22 @@ class Directory:
             if row is not None:
                 return _read(row)
         return None
+
+    def has_phone(self, customer: Listed, value: tuple[int, bytes]) -> bool:
+        """Tell whether a stored look-up value is of this customer's phone.
+
+        It may be of another key than the customer's row by now, or not yet.
+        """
+        key_id, mac = value
+        if customer.phone[0] == key_id:
+            return hmac.compare_digest(customer.phone[1], mac)
+        phone = self.phone_of(customer).encode()
+        try:
+            return hmac.compare_digest(
+                self._vault.mac("lookup/phone", phone, key_id), mac
+            )
+        except Unsealable:  # the ring lost the key
+            return False
 
     async def phone_inside(self, tx: Tx, customer: CustomerId) -> str:
         """Open the phone number of a customer inside a transaction."""

@@ -82,6 +82,7 @@ class Proofs:
         self._vault = vault
         self._counters = counters
         self._headers: OrderedDict[str, tuple[str, Jwk]] = OrderedDict()
+        self._good: tuple[tuple[int, ...], tuple[bytes, ...]] = ((), ())
         public = urlsplit(settings.public_url)
         self._url = _normal(f"{settings.public_url}/graphql")
         scheme = "wss" if public.scheme == "https" else "ws"
@@ -90,6 +91,11 @@ class Proofs:
     def nonce(self) -> str:
         """Give the value of the `DPoP-Nonce` header."""
         return self._nonce_of(self._window(), self._vault.pepper.current)
+
+    def is_current(self, nonce: str) -> bool:
+        """Tell whether this is a nonce of the current or the previous window (2.8)."""
+        given = nonce.encode() if nonce.isascii() else b""
+        return any(signing.same(known, given) for known in self._good_nonces())
 
     async def check(self, sent: Sequence[str], request: Request) -> Proof:
         """Check the one proof of a request.
@@ -134,7 +140,7 @@ class Proofs:
         htu = claims.get("htu")
         if claims.get("htm") != request.method or not isinstance(htu, str):
             _refuse()
-        if _normal(htu) != url:
+        if htu != url and _normal(htu) != url:
             _refuse()
 
     def _require_fresh(self, claims: Mapping[str, object], *, checked: bool) -> None:
@@ -150,13 +156,20 @@ class Proofs:
     def _has_nonce(self, claims: Mapping[str, object]) -> bool:
         """Tell whether the claims carry a nonce of the current or previous window."""
         nonce = claims.get("nonce")
-        if not isinstance(nonce, str):
-            return False
-        return any(
-            signing.same(self._nonce_of(window, key_id).encode(), nonce.encode())
-            for window in (self._window(), self._window() - 1)
-            for key_id in self._vault.pepper.keys
-        )
+        return isinstance(nonce, str) and self.is_current(nonce)
+
+    def _good_nonces(self) -> tuple[bytes, ...]:
+        """Give what is good now, under every key; made once a window."""
+        window = self._window()
+        named = (window, *self._vault.pepper.keys)
+        if named != self._good[0]:
+            made = tuple(
+                self._nonce_of(one, key_id).encode()
+                for one in (window, window - 1)
+                for key_id in self._vault.pepper.keys
+            )
+            self._good = (named, made)
+        return self._good[1]
 
     def _require_nonce(self, claims: Mapping[str, object], *, valid: bool) -> None:
         required = self._settings.dpop_nonce == "required"

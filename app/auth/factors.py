@@ -2,20 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app import database
 from app.auth.actor import Actor, FactorKind, FactorState
 from app.auth.passkey import Passkey, usable_on
 from app.database import Tx
-from app.ids import DeviceId
+from app.ids import CustomerId, DeviceId, PasskeyId, SessionId
 from app.rows import Row
 from app.settings import Settings
 
 # One row when a phone ever set a factor of its own.
 ANY = (
     "SELECT device_id FROM mpin_secret WHERE device_id = $1 "
-    "UNION ALL SELECT device_id FROM passkey WHERE device_id = $1 LIMIT 1"
+    "UNION ALL SELECT device_id FROM passkey WHERE device_id = $1 "
+    "UNION ALL SELECT id FROM device WHERE id = $1 AND bio_jkt IS NOT NULL LIMIT 1"
 )
 
 
@@ -39,23 +40,67 @@ class FactorStatus:
 
 
 async def of_devices(
-    devices: Sequence[DeviceId], settings: Settings
+    devices: Sequence[DeviceId], settings: Settings, now: datetime
 ) -> dict[DeviceId, list[FactorStatus]]:
-    """Give the factors of each device, in one query."""
+    """Give mPIN and biometric key of each device, in one query."""
     if not devices:
         return {}
     names = database.placeholders(1, len(devices))
     rows = await database.read(
-        "SELECT device_id, state, failed, set_at FROM mpin_secret "  # noqa: S608  -- placeholders only
-        f"WHERE device_id IN {names}",
+        "SELECT d.id, d.bio_jkt, d.bio_failed, d.bio_paused_until, d.bio_set_at, "  # noqa: S608  -- placeholders only
+        "m.state, m.failed, m.set_at FROM device d "
+        f"LEFT JOIN mpin_secret m ON m.device_id = d.id WHERE d.id IN {names}",
         *devices,
     )
-    known = {row.get("device_id", DeviceId): row for row in rows}
-    return {device: [_mpin(known.get(device), settings)] for device in devices}
+    return {
+        row.get("id", DeviceId): [_mpin(row, settings), _biometric(row, settings, now)]
+        for row in rows
+    }
 
 
-def _mpin(row: Row | None, settings: Settings) -> FactorStatus:
-    if row is None:
+def _biometric(row: Row, settings: Settings, now: datetime) -> FactorStatus:
+    if row.find("bio_jkt", str) is None:
+        return FactorStatus(kind=FactorKind.BIOMETRIC, state=FactorState.NOT_SET)
+    return counted(
+        FactorKind.BIOMETRIC,
+        failed=row.get("bio_failed", int),
+        paused_until=row.find("bio_paused_until", datetime),
+        set_at=row.find("bio_set_at", datetime),
+        at=(settings, now),
+    )
+
+
+def counted(
+    kind: FactorKind,
+    *,
+    failed: int,
+    paused_until: datetime | None,
+    set_at: datetime | None,
+    at: tuple[Settings, datetime],
+) -> FactorStatus:
+    """Show a factor that pauses after a row of wrong tries.
+
+    Args:
+        kind: which one.
+        failed: wrong tries since its last success.
+        paused_until: end of its latest pause.
+        set_at: when it was set.
+        at: how many tries a row has, and the instant.
+    """
+    settings, now = at
+    paused = paused_until is not None and paused_until > now
+    left = settings.factor_tries - failed % settings.factor_tries
+    return FactorStatus(
+        kind=kind,
+        state=FactorState.LOCKED if paused else FactorState.ACTIVE,
+        attempts_left=0 if paused else left,
+        locked_until=paused_until if paused else None,
+        set_at=set_at,
+    )
+
+
+def _mpin(row: Row, settings: Settings) -> FactorStatus:
+    if row.find("state", FactorState) is None:
         return FactorStatus(kind=FactorKind.MPIN, state=FactorState.NOT_SET)
     left = settings.mpin_tries - row.get("failed", int)
     usable = row.get("state", FactorState) is FactorState.ACTIVE and left > 0
@@ -96,19 +141,88 @@ async def usable(tx: Tx, actor: Actor, now: datetime) -> Usable:
     """Give what can answer on the caller's phone now."""
     device = actor.known_device
     row = await tx.one(
-        "SELECT full_from FROM mpin_secret "
-        "WHERE device_id = $1 AND state = 'ACTIVE' AND failed < 5",
+        "SELECT m.full_from, CASE WHEN d.bio_jkt IS NOT NULL "
+        "AND (d.bio_paused_until IS NULL OR d.bio_paused_until <= $2) "
+        "THEN d.bio_full_from END AS bio_full_from FROM device d "
+        "LEFT JOIN mpin_secret m ON m.device_id = d.id AND m.state = 'ACTIVE' "
+        "AND m.failed < 5 WHERE d.id = $1",
+        device,
+        now,
+    )
+    assert row is not None  # noqa: S101  -- devices are never deleted
+    found = {
+        FactorKind.BIOMETRIC: row.find("bio_full_from", datetime),
+        FactorKind.MPIN: row.find("full_from", datetime),
+    }
+    there = {kind: full_from for kind, full_from in found.items() if full_from}
+    passkeys = tuple(await usable_on(tx, actor.known_customer, device, now))
+    young = [full_from for full_from in there.values() if full_from > now]
+    return Usable(
+        kinds=(*there, *((FactorKind.WEBAUTHN,) if passkeys else ())),
+        full=tuple(kind for kind, full_from in there.items() if full_from <= now),
+        full_from=min(young, default=None),
+        passkeys=passkeys,
+    )
+
+
+async def full_from(
+    tx: Tx, device: DeviceId, by: FactorKind, now: datetime, young: timedelta
+) -> datetime:
+    """Tell when a factor counts in full that another one has just approved (1.3).
+
+    One approved by a passkey is young; one approved by a young factor ripens with it.
+    Otherwise one passkey prompt would buy an mPIN, and the mPIN everything else.
+
+    Args:
+        tx: the transaction that sets the factor, before it is written.
+        device: the phone.
+        by: what approved it.
+        now: when it is set.
+        young: how long a factor is young.
+    """
+    if by is FactorKind.WEBAUTHN:
+        return now + young
+    row = await tx.one(
+        "SELECT d.bio_full_from, m.full_from FROM device d "
+        "LEFT JOIN mpin_secret m ON m.device_id = d.id WHERE d.id = $1",
         device,
     )
-    full_from = None if row is None else row.get("full_from", datetime)
-    passkeys = tuple(await usable_on(tx, actor.known_customer, device, now))
-    young = full_from is not None and full_from > now
-    pins = () if row is None else (FactorKind.MPIN,)
-    return Usable(
-        kinds=(*pins, *((FactorKind.WEBAUTHN,) if passkeys else ())),
-        full=() if young else pins,
-        full_from=full_from if young else None,
-        passkeys=passkeys,
+    assert row is not None  # noqa: S101  -- devices are never deleted
+    column = "bio_full_from" if by is FactorKind.BIOMETRIC else "full_from"
+    ripe = row.find(column, datetime)
+    return now if ripe is None else max(now, ripe)
+
+
+async def hold_wishes(tx: Tx, session: SessionId) -> None:
+    """Let a change of a factor and a new wish of its session take turns.
+
+    Taken before the change is written, so that no wish is made by what was there before
+    and missed by `void_wishes`.
+    """
+    await tx.rows("UPDATE session SET jkt = jkt WHERE id = $1 RETURNING id", session)
+
+
+async def void_wishes(
+    tx: Tx, device: DeviceId, full_from: datetime, now: datetime
+) -> None:
+    """Cancel what a young factor must not answer: what its former self was asked.
+
+    A wish names the factors that may answer it when it is made. A passkey would
+    otherwise wait for a sensitive one, buy an mPIN, and answer it with that.
+
+    Args:
+        tx: the transaction that sets the factor; the wishes are held.
+        device: the phone.
+        full_from: when the factor counts in full; one that does already voids nothing.
+        now: when it is set.
+    """
+    if full_from <= now:
+        return
+    await tx.rows(
+        "UPDATE challenge SET state = 'CANCELLED' WHERE device_id = $1 "
+        "AND state = 'PENDING' AND purpose IN ('step-up', 'login-approval') "
+        "RETURNING id",
+        device,
     )
 
 
@@ -119,3 +233,64 @@ async def has_any(tx: Tx, device: DeviceId) -> bool:
     again. Passkeys that other phones registered belong to the person and do not count.
     """
     return await tx.one(ANY, device) is not None
+
+
+async def take_turn(tx: Tx, customer: CustomerId) -> None:
+    """Let two changes of one customer's factors come one after the other."""
+    await tx.rows(
+        "UPDATE customer SET block_step = block_step WHERE id = $1 RETURNING id",
+        customer,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfPhone:
+    """What lets a person in on one phone; a pause takes nothing away.
+
+    Args:
+        kinds: factors that are set, an mPIN that is locked too.
+        signing_in: those that let the person in, now or when a pause ends.
+        passkeys: those of the customer that work there.
+    """
+
+    kinds: frozenset[FactorKind]
+    signing_in: frozenset[FactorKind]
+    passkeys: frozenset[PasskeyId]
+
+
+async def of_phone(
+    tx: Tx, customer: CustomerId, device: DeviceId, now: datetime
+) -> OfPhone:
+    """Give what lets a person in on one phone."""
+    row = await tx.one(
+        "SELECT d.bio_jkt, m.state FROM device d "
+        "LEFT JOIN mpin_secret m ON m.device_id = d.id WHERE d.id = $1",
+        device,
+    )
+    assert row is not None  # noqa: S101  -- devices are never deleted
+    found = await usable_on(tx, customer, device, now, paused=True)
+    pin = row.find("state", FactorState)
+    bio = {FactorKind.BIOMETRIC} if row.find("bio_jkt", str) else set()
+    kinds = bio | ({FactorKind.MPIN} if pin else set())
+    kinds |= {FactorKind.WEBAUTHN} if found else set()
+    dead = set() if pin is FactorState.ACTIVE else {FactorKind.MPIN}
+    return OfPhone(
+        kinds=frozenset(kinds),
+        signing_in=frozenset(kinds - dead),
+        passkeys=frozenset(one.id for one in found),
+    )
+
+
+async def without_passkey(
+    tx: Tx, customer: CustomerId, passkey: PasskeyId, now: datetime
+) -> bool:
+    """Tell whether every phone keeps a factor when a passkey goes."""
+    rows = await tx.rows(
+        "SELECT id FROM device WHERE customer_id = $1 AND state <> 'REVOKED'", customer
+    )
+    for row in rows:
+        there = await of_phone(tx, customer, row.get("id", DeviceId), now)
+        others = there.signing_in - {FactorKind.WEBAUTHN}
+        if there.passkeys == {passkey} and not others:
+            return False
+    return True

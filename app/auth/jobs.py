@@ -1,4 +1,4 @@
-"""What this room does behind the counter: sends texts, settles states, sweeps.
+"""What this room does behind the counter: sends texts, sweeps.
 
 The worker calls each function in its loop; every one is short, leased or guarded, and
 safe to run in several processes.
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from app import database, telemetry
-from app.auth import devices, signing
+from app.auth import outcomes, signing, totp
 from app.auth.outbox import Outbox
 from app.clock import Clock
 from app.database import Tx
@@ -66,12 +66,11 @@ async def run_sms(
 
 
 async def sweep(clock: Clock) -> None:
-    """Settle device states and delete what is spent: challenges, codes, sessions.
+    """Delete what is spent: challenges, codes, sessions.
 
     A challenge that holds evidence of an approval stays: it is what can be shown years
     later (auth.md 3.10). Sign-ins prove nothing to anybody else and go.
     """
-    await devices.settle_states(clock)
     now = clock.now()
     spent = now - timedelta(hours=_SPENT_KEPT_H)
     ended = now - timedelta(days=_ENDED_KEPT_DAYS)
@@ -87,6 +86,8 @@ async def sweep(clock: Clock) -> None:
                 f"DELETE FROM {table} WHERE expires_at < $1 RETURNING id",  # noqa: S608  -- our own table names
                 spent,
             )
+        await outcomes.erase_old(tx, now)
+        await totp.erase_old(tx, now)
         await tx.rows(
             "DELETE FROM session WHERE ended_at IS NOT NULL AND ended_at < $1 "
             "RETURNING id",

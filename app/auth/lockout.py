@@ -15,6 +15,7 @@ from app.auth import alerts
 from app.auth.actor import Actor, DeviceState, LockReason
 from app.auth.device import COLUMNS, read_device
 from app.auth.errors import DeviceLocked
+from app.auth.failures import Failures
 from app.auth.revocations import EndReason
 from app.auth.sessions import Sessions
 from app.database import Tx
@@ -118,22 +119,34 @@ class Lockout:
     Args:
         sessions: ends those of a device that is locked.
         device_tries: wrong answers of any kind.
+        failures: counts them over all phones of the customer.
     """
 
-    def __init__(self, *, sessions: Sessions, device_tries: int) -> None:
+    def __init__(
+        self,
+        *,
+        sessions: Sessions,
+        device_tries: int,
+        failures: Failures | None = None,
+    ) -> None:
         self._sessions = sessions
+        self._failures = failures
         self.device_tries = device_tries
 
     async def settle(self, tx: Tx, actor: Actor, now: datetime) -> None:
-        """Lock the phone after a wrong answer that was its last over all factors."""
+        """Count a wrong answer; the last one over all factors locks the phone."""
+        if self._failures is not None:
+            await self._failures.count(tx, actor, now)
         row = await tx.one(
-            "UPDATE device SET state = $2, lock_reason = $3, lock_before = state "  # noqa: S608  -- our own column list
+            "UPDATE device SET state = $2, lock_reason = $3, lock_before = CASE "  # noqa: S608  -- our own column list
+            "WHEN cooling_until > $5 THEN state ELSE 'ACTIVE' END "
             "WHERE id = $1 AND state IN ('COOLING', 'ACTIVE') AND failed >= $4 "
             f"RETURNING {COLUMNS}",
             actor.known_device,
             DeviceState.LOCKED,
             LockReason.FAILURES,
             self.device_tries,
+            now,
         )
         if row is None:
             return
@@ -142,7 +155,10 @@ class Lockout:
         entry = actor.entry(
             "device.locked", now, object=str(device.id), detail={"reason": "FAILURES"}
         )
-        alerts.tell(tx, entry, f"{device.name} is locked after too many wrong tries.")
+        title = f"{device.name} is locked after too many wrong tries."
+        alerts.tell(tx, entry, title)
+        if self._failures is not None:
+            await self._failures.tell(tx, device.customer, title, now)
         log.append(
             tx,
             DeviceChanged(

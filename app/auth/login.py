@@ -32,6 +32,7 @@ from app.auth.session import Session, TokenPair
 from app.auth.sessions import Sessions
 from app.auth.signing import Purpose
 from app.auth.throttle import Throttle
+from app.auth.totp_step import TotpSteps, factors_of
 from app.clock import Clock
 from app.database import Tx
 from app.errors import DpopRequired
@@ -83,6 +84,7 @@ class Logins:
         self._challenges = challenges
         self._sessions = sessions
         self._throttle = throttle
+        self._totp_steps = TotpSteps(clock=clock, settings=settings)
 
     async def start(self, actor: Actor, device_id: DeviceId | None = None) -> Challenge:
         """Give the device of the request's proof a challenge; a stranger's a decoy.
@@ -120,6 +122,7 @@ class Logins:
             DeviceLocked, DeviceBlocked: told to the holder of the key.
             ChallengeExpired: too old, or answered with other bytes.
             AppUpdateRequired: the app is too old.
+            TotpAsked: the person is proven; the same challenge asks for a code.
         """
         proof = _proof_of(actor)
         device = await self._bound.read(proof.jkt)
@@ -128,9 +131,17 @@ class Logins:
         if device is None or self._is_decoy(challenge_id, proof.jkt):
             self._refuse_decoy(challenge_id, proof, device_signature)
         holder = _as_device(actor, device)
-        answer = await self._challenges.verify(
-            holder, challenge_id, device_signature, response, purpose=Purpose.LOGIN
-        )
+        try:
+            answer = await self._challenges.verify(
+                holder, challenge_id, device_signature, response, purpose=Purpose.LOGIN
+            )
+        except InvalidCredential:
+            await self._totp_steps.asked_again(
+                holder, challenge_id, device_signature, response
+            )
+            raise
+        if answer.factor is not FactorKind.TOTP:
+            await self._totp_steps.ask(device.id, answer)
         session = await self._session(holder, device, answer)
         self._bound.forget(device.id)
         signed_in = replace(
@@ -180,7 +191,7 @@ class Logins:
                 device.id,
             )
             session = await self._sessions.mint(
-                tx, actor, device, answer.factor.value.lower()
+                tx, actor, device, await factors_of(tx, answer)
             )
             await tx.rows(
                 "UPDATE challenge SET session_id = $2 WHERE id = $1 RETURNING id",

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from app import database
 from app.auth import alerts, factors, signing
-from app.auth.actor import Actor, FactorKind, Level
+from app.auth.actor import Actor, Level
 from app.auth.device import COLUMNS, Device, read_device
 from app.auth.gate import require_usable
 from app.auth.step_up import Grant, StepUps, StepUpWish
@@ -68,6 +68,7 @@ class Mpins:
         grant = await self._grant(actor, device, pin_secret, kdf)
 
         async def work(tx: Tx) -> None:
+            await factors.take_turn(tx, device.customer)
             full_from = self._clock.now()
             if grant is None:
                 await self._require_first(tx, device)
@@ -106,17 +107,13 @@ class Mpins:
         return until is not None and until > self._clock.now()
 
     async def _full_from(self, tx: Tx, device: Device, grant: Grant) -> datetime:
-        """Use the approval up; a passkey alone makes a young mPIN (1.3).
-
-        One that replaces a young mPIN stays young as long.
-        """
+        """Use the approval up; what gave it decides whether the mPIN is young (1.3)."""
+        await factors.hold_wishes(tx, grant.actor.known_session)
+        by = await self._step_ups.consume(tx, grant)
         now = self._clock.now()
-        if await self._step_ups.consume(tx, grant) is FactorKind.WEBAUTHN:
-            return now + self._young
-        row = await tx.one(
-            "SELECT full_from FROM mpin_secret WHERE device_id = $1", device.id
-        )
-        return now if row is None else max(now, row.get("full_from", datetime))
+        full_from = await factors.full_from(tx, device.id, by, now, self._young)
+        await factors.void_wishes(tx, device.id, full_from, now)
+        return full_from
 
     async def _device(self, actor: Actor) -> Device:
         row = await database.read_one(

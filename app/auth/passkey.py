@@ -65,18 +65,24 @@ def read_passkey(row: Row) -> Passkey:
 
 
 async def usable_on(
-    tx: Tx, customer: CustomerId, device: DeviceId, now: datetime
+    tx: Tx,
+    customer: CustomerId,
+    device: DeviceId,
+    now: datetime,
+    *,
+    paused: bool = False,
 ) -> list[Passkey]:
     """Give the passkeys that can answer on a phone now, oldest first.
 
     One that a COOLING phone registered works only there until that phone is ACTIVE
-    (auth.md 4); a phone that was removed leaves its passkeys to the person.
+    (auth.md 4); a phone that was removed leaves its passkeys to the person. `paused`
+    gives those that pause, too.
     """
     columns = ", ".join(f"p.{name}" for name in COLUMNS.split(", "))
     rows = await tx.rows(
         f"SELECT {columns} FROM passkey p JOIN device d ON d.id = p.device_id "  # noqa: S608  -- our own column list
         "WHERE p.customer_id = $1 AND p.state = 'ACTIVE' "
-        "AND (p.paused_until IS NULL OR p.paused_until <= $3) "
+        "AND ($4 = 1 OR p.paused_until IS NULL OR p.paused_until <= $3) "
         "AND (p.device_id = $2 OR d.state IN ('ACTIVE', 'REVOKED') "
         "OR (d.state = 'COOLING' AND d.cooling_until <= $3) "
         "OR (d.state = 'LOCKED' AND d.lock_before = 'ACTIVE')) "
@@ -84,5 +90,6 @@ async def usable_on(
         customer,
         device,
         now,
+        int(paused),
     )
     return [read_passkey(row) for row in rows]

@@ -49,9 +49,21 @@ class RelyingParty:
 
     @classmethod
     def of(cls, settings: Settings) -> "RelyingParty":
-        """Read it from the settings."""
+        """Read it from the settings.
+
+        Our apps follow from ANDROID_APPS and IOS_APPS: an Android app names the
+        certificate that signs it as its origin, an iOS app the domain itself.
+        """
         origins = settings.webauthn_origins or (settings.public_url,)
-        return cls(id=settings.webauthn_rp_id, origins=origins)
+        apps = [
+            f"android:apk-key-hash:{signing.b64u(app.digest)}"
+            for app in settings.android_apps
+        ]
+        if settings.ios_apps:
+            apps.append(f"https://{settings.webauthn_rp_id}")
+        return cls(
+            id=settings.webauthn_rp_id, origins=tuple(dict.fromkeys([*origins, *apps]))
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from app import audit, database
 from app.auth import gate, refresh_token
-from app.auth.actor import Actor, DeviceState
+from app.auth.actor import Actor, CustomerStatus, DeviceState
 from app.auth.device import Device
 from app.auth.revocations import EndReason, Revocations
 from app.auth.session import COLUMNS, Session, TokenPair, insert_session, read_session
@@ -36,6 +36,10 @@ class Bell(Protocol):
 
     async def signed_out(self, tx: Tx, device: DeviceId) -> None:
         """Mute the phone to what concerns its security."""
+        ...
+
+    async def revoked(self, tx: Tx, device: DeviceId) -> None:
+        """Give up the address of a phone that is bound no more."""
         ...
 
 
@@ -196,8 +200,9 @@ class Sessions:
         """
         now = self._clock.now()
         row = await tx.one(
-            "SELECT s.ended_at, s.absolute_end, d.state FROM session s "
+            "SELECT s.ended_at, s.absolute_end, d.state, c.status FROM session s "
             "JOIN device d ON d.id = s.device_id "
+            "JOIN customer c ON c.id = s.customer_id "
             "WHERE s.id = $1 AND s.device_id = $2 AND s.customer_id = $3",
             actor.known_session,
             actor.known_device,
@@ -209,6 +214,8 @@ class Sessions:
             raise Unauthenticated("DEVICE_LOCKED")
         ended = row.find("ended_at", datetime) is not None
         if ended or row.get("absolute_end", datetime) <= now:
+            raise Unauthenticated("SESSION_ENDED")
+        if row.get("status", CustomerStatus) is not CustomerStatus.ACTIVE:
             raise Unauthenticated("SESSION_ENDED")
 
     async def touch(self, actor: Actor) -> None:

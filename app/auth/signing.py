@@ -34,6 +34,7 @@ class Purpose(StrEnum):
     LOGIN = "login"
     PAYMENT = "payment"
     STEP_UP = "step-up"
+    LOGIN_APPROVAL = "login-approval"
 
 
 # ------------------------------------------------------------------ texts
@@ -128,6 +129,17 @@ def attestation_challenge(nonce: bytes) -> bytes:
     return sha256(b"sixpence/attest/v1\0" + nonce)
 
 
+def biometric_message(nonce: bytes, device_jkt: str, key_jkt: str) -> bytes:
+    """Give what a new biometric key signs to be registered (2.7).
+
+    Args:
+        nonce: 32 bytes of a current `DPoP-Nonce`.
+        device_jkt: thumbprint of the device key, which vouches by the request's proof.
+        key_jkt: thumbprint of the new key itself.
+    """
+    return b"sixpence/bio/v1\0" + nonce + device_jkt.encode() + key_jkt.encode()
+
+
 def challenge_message(purpose: Purpose, nonce: bytes, payload: str) -> bytes:
     """Give `M` of a challenge: what the device key signs (2.3).
 
@@ -175,6 +187,11 @@ def refresh_message(seed: bytes, session: str, generation: int) -> bytes:
 def otp_message(enrolment: str, code: str) -> bytes:
     """Give what the stored MAC of a one-time code covers (2.11)."""
     return b"sixpence/otp/v1\0" + f"{enrolment}|{code}".encode()
+
+
+def recovery_message(customer: str, code: str) -> bytes:
+    """Give what the stored MAC of a recovery code covers (2.11)."""
+    return b"sixpence/recovery/v1\0" + f"{customer}|{code}".encode()
 
 
 def server_nonce_message(window: int) -> bytes:

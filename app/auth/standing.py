@@ -18,7 +18,7 @@ from app.clock import Clock
 from app.database import Tx
 from app.errors import Conflict, NotFound, ValidationFailed
 from app.ids import CustomerId
-from app.integrations.identity import IdentityProof
+from app.integrations.identity import CodeKind, IdentityProof
 from app.realtime import log
 from app.realtime.facts import DeviceChanged
 from app.vault import Vault
@@ -116,7 +116,7 @@ class Customers:
         Raises:
             ValidationFailed, Conflict: the sentence names the line, from 1.
         """
-        _require_staff(staff)
+        require_staff(staff)
         if not 0 < len(news) <= IMPORT_MAX:
             raise ValidationFailed(f"Give 1 to {IMPORT_MAX} customers.")
         for line, new in enumerate(news, start=1):
@@ -146,7 +146,7 @@ class Customers:
             NotFound: no such customer.
             ValidationFailed: staff gave no name or reason.
         """
-        _require_staff(staff)
+        require_staff(staff)
         listed = await self._listed(number)
         now = self._clock.now()
 
@@ -161,6 +161,34 @@ class Customers:
 
         return await database.transaction(work, name="auth.code")
 
+    async def reset_factors(self, staff: Staff, number: str) -> str:
+        """Issue a reset code; the code before it dies.
+
+        Used in an enrolment, it stands in for every other proof and removes
+        authenticator app, recovery codes and passkeys; the phone cools longer.
+
+        Returns:
+            The code as it is printed.
+
+        Raises:
+            NotFound: no such customer.
+            ValidationFailed: staff gave no name or reason.
+        """
+        require_staff(staff)
+        listed = await self._listed(number)
+        now = self._clock.now()
+
+        async def work(tx: Tx) -> str:
+            printed = await self._identity.issue(
+                tx, listed.id, by=staff.name, at=now, code=None, kind=CodeKind.RESET
+            )
+            audit.append(tx, _entry(staff, "staff.reset_factors", listed.id, now))
+            entry = _entry(staff, "reset_code.issued", listed.id, now)
+            alerts.tell(tx, entry, "A code to reset your sign-in was made for you.")
+            return printed
+
+        return await database.transaction(work, name="auth.reset_code")
+
     async def unlock(self, staff: Staff, number: str) -> int:
         """End blocks and locks of a customer and of the phones; gives how many phones.
 
@@ -170,7 +198,7 @@ class Customers:
             NotFound: no such customer.
             ValidationFailed: staff gave no name or reason.
         """
-        _require_staff(staff)
+        require_staff(staff)
         listed = await self._listed(number)
         now = self._clock.now()
 
@@ -180,9 +208,14 @@ class Customers:
                 "block_step = 0 WHERE id = $1 RETURNING id",
                 listed.id,
             )
+            await tx.rows(
+                "DELETE FROM failure_day WHERE customer_id = $1 RETURNING customer_id",
+                listed.id,
+            )
             rows = await tx.rows(
                 "UPDATE device SET failed = 0, lock_reason = NULL, "  # noqa: S608  -- our own column list
-                "lock_before = NULL, locked_by = NULL, state = CASE "
+                "lock_before = NULL, locked_by = NULL, locks_under = NULL, "
+                "state = CASE "
                 "WHEN cooling_until > $2 THEN 'COOLING' ELSE 'ACTIVE' END "
                 "WHERE customer_id = $1 AND state = 'LOCKED' "
                 f"RETURNING {COLUMNS}",
@@ -291,7 +324,12 @@ class Customers:
         return self._vault.open("customer", f"{customer}|{what}", sealed).decode()
 
 
-def _require_staff(staff: Staff) -> None:
+def require_staff(staff: Staff) -> None:
+    """Let nobody act without a name and a reason.
+
+    Raises:
+        ValidationFailed: one is missing, or longer than 200 characters.
+    """
     for name, words in (("by", staff.name), ("reason", staff.reason)):
         if not 0 < len(words.strip()) <= _WORDS_MAX:
             raise ValidationFailed(f"Say --{name}: it stands in the audit entry.")

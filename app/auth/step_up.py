@@ -28,7 +28,7 @@ from app.auth.throttle import Throttle
 from app.clock import Clock, rfc3339
 from app.database import Tx
 from app.errors import Conflict, RateLimited
-from app.ids import ChallengeId
+from app.ids import ChallengeId, SessionId
 from app.settings import Settings
 
 _SENSITIVE = (FactorKind.BIOMETRIC, FactorKind.MPIN)
@@ -101,6 +101,7 @@ class StepUps:
             RateLimited: three approvals of this session are pending.
             NotAllowed: no factor of this device may approve.
             CoolingPeriod: none may yet: the one there is was set by a passkey alone.
+            ChallengeExpired: the same call was approved and done a moment ago.
             Unauthenticated: the session ended.
         """
         found = await self._find(actor, wish.hash)
@@ -118,6 +119,8 @@ class StepUps:
     async def consume(self, tx: Tx, grant: Grant) -> FactorKind:
         """Use a grant up in the transaction of the effect; gives what approved it.
 
+        Stored answers of the session's earlier calls end with it (3.9, 6).
+
         Raises:
             ChallengeExpired: it is too old or was used.
             Unauthenticated: the session ended or the device is locked.
@@ -134,6 +137,7 @@ class StepUps:
         )
         if row is None:
             raise ChallengeExpired
+        await forget_outcomes(tx, grant.actor.known_session)
         return FactorKind(row.get("evidence", dict)["factor"])
 
     async def answer(
@@ -216,9 +220,22 @@ class StepUps:
         async def work(tx: Tx) -> Challenge:
             await self._sessions.require_live(tx, actor)
             await self._make_room(tx, actor)
+            await self._require_undone(tx, actor, wish.hash)
             return await self._challenges.create(tx, actor, made)
 
         return await database.transaction(work, name="auth.step_up_ask")
+
+    async def _require_undone(self, tx: Tx, actor: Actor, intent_hash: bytes) -> None:
+        """Ask nobody for what a twin of this call just did; its answer is kept."""
+        done = await tx.one(
+            "SELECT id FROM challenge WHERE session_id = $1 AND intent_hash = $2 "
+            "AND state = 'CONSUMED' AND outcome_until > $3",
+            actor.known_session,
+            intent_hash,
+            self._clock.now(),
+        )
+        if done is not None:
+            raise ChallengeExpired
 
     async def _make_room(self, tx: Tx, actor: Actor) -> None:
         """Cancel what expired unseen, then count what is pending (push fatigue)."""
@@ -242,3 +259,12 @@ class StepUps:
         if len(pending) >= self._settings.limit_step_ups * self._settings.limit_factor:
             first = pending[0].get("expires_at", datetime)
             raise RateLimited(max(1, int((first - now).total_seconds())))
+
+
+async def forget_outcomes(tx: Tx, session: SessionId) -> None:
+    """Erase what a session's step-up calls answered; see `outcomes.py`."""
+    await tx.rows(
+        "UPDATE challenge SET outcome_sealed = NULL, outcome_until = NULL "
+        "WHERE session_id = $1 AND outcome_sealed IS NOT NULL RETURNING id",
+        session,
+    )

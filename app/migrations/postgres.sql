@@ -36,6 +36,29 @@ DROP TRIGGER IF EXISTS audit_head_stays ON audit_head
 CREATE TRIGGER audit_head_stays BEFORE DELETE ON audit_head
 FOR EACH ROW EXECUTE FUNCTION sixpence_refuse('audit_head_forward')
 --
+CREATE INDEX IF NOT EXISTS audit_sealed_head_hour
+ON audit_sealed_head (hour, chain)
+--
+DROP TRIGGER IF EXISTS audit_seal_append_only ON audit_seal
+--
+CREATE TRIGGER audit_seal_append_only BEFORE UPDATE OR DELETE ON audit_seal
+FOR EACH ROW EXECUTE FUNCTION sixpence_refuse('audit_seal_append_only')
+--
+DROP TRIGGER IF EXISTS audit_seal_append_only_truncate ON audit_seal
+--
+CREATE TRIGGER audit_seal_append_only_truncate BEFORE TRUNCATE ON audit_seal
+FOR EACH STATEMENT EXECUTE FUNCTION sixpence_refuse('audit_seal_append_only')
+--
+DROP TRIGGER IF EXISTS audit_sealed_head_append_only ON audit_sealed_head
+--
+CREATE TRIGGER audit_sealed_head_append_only BEFORE UPDATE OR DELETE ON audit_sealed_head
+FOR EACH ROW EXECUTE FUNCTION sixpence_refuse('audit_sealed_head_append_only')
+--
+DROP TRIGGER IF EXISTS audit_sealed_head_append_only_truncate ON audit_sealed_head
+--
+CREATE TRIGGER audit_sealed_head_append_only_truncate BEFORE TRUNCATE ON audit_sealed_head
+FOR EACH STATEMENT EXECUTE FUNCTION sixpence_refuse('audit_sealed_head_append_only')
+--
 DROP TRIGGER IF EXISTS event_append_only ON customer_event
 --
 CREATE TRIGGER event_append_only BEFORE UPDATE ON customer_event
@@ -222,11 +245,22 @@ WHERE state IN ('PENDING', 'APPROVED')
 --
 CREATE INDEX IF NOT EXISTS challenge_expiry ON challenge (expires_at)
 --
+CREATE INDEX IF NOT EXISTS challenge_approval ON challenge (customer_id, intent_hash)
+WHERE purpose = 'login-approval'
+--
+CREATE INDEX IF NOT EXISTS enrolment_customer ON enrolment (customer_id)
+WHERE customer_id IS NOT NULL
+--
+CREATE INDEX IF NOT EXISTS challenge_outcome ON challenge (session_id)
+WHERE outcome_sealed IS NOT NULL
+--
 CREATE UNIQUE INDEX IF NOT EXISTS session_live ON session (device_id) WHERE ended_at IS NULL
 --
 CREATE INDEX IF NOT EXISTS session_ended ON session (ended_at) WHERE ended_at IS NOT NULL
 --
 CREATE INDEX IF NOT EXISTS session_customer ON session (customer_id, created_at DESC)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS recovery_mac ON recovery_code (customer_id, mac)
 --
 CREATE UNIQUE INDEX IF NOT EXISTS signing_key_current ON signing_key (state)
 WHERE state = 'CURRENT'

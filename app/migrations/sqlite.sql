@@ -33,6 +33,29 @@ DROP TRIGGER IF EXISTS audit_head_stays
 CREATE TRIGGER audit_head_stays BEFORE DELETE ON audit_head
 BEGIN SELECT RAISE(ABORT, 'audit_head_forward'); END
 --
+CREATE INDEX IF NOT EXISTS audit_sealed_head_hour
+ON audit_sealed_head (hour, chain)
+--
+DROP TRIGGER IF EXISTS audit_seal_append_only
+--
+CREATE TRIGGER audit_seal_append_only BEFORE UPDATE ON audit_seal
+BEGIN SELECT RAISE(ABORT, 'audit_seal_append_only'); END
+--
+DROP TRIGGER IF EXISTS audit_seal_append_only_delete
+--
+CREATE TRIGGER audit_seal_append_only_delete BEFORE DELETE ON audit_seal
+BEGIN SELECT RAISE(ABORT, 'audit_seal_append_only'); END
+--
+DROP TRIGGER IF EXISTS audit_sealed_head_append_only
+--
+CREATE TRIGGER audit_sealed_head_append_only BEFORE UPDATE ON audit_sealed_head
+BEGIN SELECT RAISE(ABORT, 'audit_sealed_head_append_only'); END
+--
+DROP TRIGGER IF EXISTS audit_sealed_head_append_only_delete
+--
+CREATE TRIGGER audit_sealed_head_append_only_delete BEFORE DELETE ON audit_sealed_head
+BEGIN SELECT RAISE(ABORT, 'audit_sealed_head_append_only'); END
+--
 DROP TRIGGER IF EXISTS event_append_only
 --
 CREATE TRIGGER event_append_only BEFORE UPDATE ON customer_event
@@ -183,11 +206,22 @@ WHERE state IN ('PENDING', 'APPROVED')
 --
 CREATE INDEX IF NOT EXISTS challenge_expiry ON challenge (expires_at)
 --
+CREATE INDEX IF NOT EXISTS challenge_approval ON challenge (customer_id, intent_hash)
+WHERE purpose = 'login-approval'
+--
+CREATE INDEX IF NOT EXISTS enrolment_customer ON enrolment (customer_id)
+WHERE customer_id IS NOT NULL
+--
+CREATE INDEX IF NOT EXISTS challenge_outcome ON challenge (session_id)
+WHERE outcome_sealed IS NOT NULL
+--
 CREATE UNIQUE INDEX IF NOT EXISTS session_live ON session (device_id) WHERE ended_at IS NULL
 --
 CREATE INDEX IF NOT EXISTS session_ended ON session (ended_at) WHERE ended_at IS NOT NULL
 --
 CREATE INDEX IF NOT EXISTS session_customer ON session (customer_id, created_at DESC)
+--
+CREATE UNIQUE INDEX IF NOT EXISTS recovery_mac ON recovery_code (customer_id, mac)
 --
 CREATE UNIQUE INDEX IF NOT EXISTS signing_key_current ON signing_key (state)
 WHERE state = 'CURRENT'

@@ -135,6 +135,10 @@ class Addresses:
             device,
         )
 
+    async def revoked(self, tx: Tx, device: DeviceId) -> None:
+        """Give the address of a phone up that is bound no more."""
+        await give_up_of(tx, [device])
+
     async def enabled(self, devices: Sequence[DeviceId]) -> dict[DeviceId, bool]:
         """Tell which devices have an address that is not given up."""
         rows = await database.read(
@@ -157,8 +161,12 @@ class Addresses:
         await database.transaction(work, name="notifications.push_stop")
 
     def _hashes(self, value: str) -> list[bytes]:
-        """Give the MACs under every pepper, current first."""
-        return [mac for _, mac in self._vault.macs(_PURPOSE, value.encode())]
+        """Give the MACs under every pepper, current first, its id before each.
+
+        The bare ones find rows that were written before the id stood there.
+        """
+        macs = list(self._vault.macs(_PURPOSE, value.encode()))
+        return [bytes((key_id,)) + mac for key_id, mac in macs] + [m for _, m in macs]
 
     async def _is_known(self, actor: Actor, hashes: Sequence[bytes]) -> bool:
         row = await database.read_one(

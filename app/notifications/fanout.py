@@ -23,7 +23,6 @@ from app.notifications.addresses import AddressState, Phone
 from app.notifications.wording import Note, note_of, urgency
 from app.realtime import dispatch, receipts
 from app.realtime.dispatch import Owed
-from app.realtime.facts import Category
 from app.realtime.receipts import Standing
 from app.rows import Scalar
 from app.settings import Settings
@@ -97,7 +96,7 @@ class Fanout:
     def _row(self, told: _Told, phone: Phone, where: Standing) -> list[Scalar]:
         note, event = told.note, told.owed.event
         travels = urgency(note.category)
-        muted = phone.state is AddressState.MUTED and not _is_security(note)
+        muted = phone.state is AddressState.MUTED and not note.is_security
         return [
             uuid7(),
             event.customer,
@@ -106,7 +105,7 @@ class Fanout:
             told.id,
             event.seq,
             note.category,
-            note.thread_of(told.id),
+            note.thread_of(told.id, phone.device),
             "HIGH" if travels.high else "NORMAL",
             self._due_at(note, where),
             event.occurred_at + travels.life,
@@ -116,7 +115,7 @@ class Fanout:
 
     def _due_at(self, note: Note, where: Standing) -> datetime:
         now = self._clock.now()
-        waits = where.is_live(now) and not _is_security(note)
+        waits = where.is_live(now) and not note.is_security
         return now + self._window if waits else now
 
 
@@ -154,7 +153,3 @@ async def _reachable(tx: Tx, told: _Told) -> list[Phone]:
         for phone in phones
         if phone.device not in gone
     ]
-
-
-def _is_security(note: Note) -> bool:
-    return note.category is Category.SECURITY

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
-from app.ids import NotificationId
+from app.ids import DeviceId, NotificationId
 from app.realtime.facts import (
     Category,
     DeviceChanged,
@@ -32,6 +32,7 @@ class Template(StrEnum):
     PAYMENT_FAILED = "payment_failed"
     DEVICE_REMOVED = "device_removed"
     SECURITY = "security"
+    LOGIN_APPROVAL = "login_approval"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,9 @@ class Words:
 class Note:
     """What a fact becomes in the inbox.
 
-    `thread` is None where each notification stands for itself. Amounts in `args` are
-    whole minor units.
+    `thread` is None where each notification stands for itself; `threads` names it by
+    device where each phone is asked for itself. Amounts in `args` are whole minor
+    units.
     """
 
     category: Category
@@ -55,10 +57,16 @@ class Note:
     args: Args = field(repr=False)
     deep_link: str | None = None
     thread: str | None = None
+    threads: Mapping[str, str] = field(default_factory=dict)
 
-    def thread_of(self, item: NotificationId) -> str:
-        """Name what a later notification of the same matter replaces."""
-        return self.thread or str(item)
+    @property
+    def is_security(self) -> bool:
+        """Whether it goes now, to every phone, and knows no mute."""
+        return self.category in {Category.SECURITY, Category.LOGIN_APPROVAL}
+
+    def thread_of(self, item: NotificationId, device: DeviceId) -> str:
+        """Name what a later notification of the same matter replaces on a phone."""
+        return self.threads.get(str(device)) or self.thread or str(item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,9 @@ _WORDS = {
     ),
     Template.SECURITY: Words(
         "Security notice", "Something about your access changed. Open the app."
+    ),
+    Template.LOGIN_APPROVAL: Words(
+        "A new phone asks", "A new phone asks to be let in. Open the app to answer."
     ),
 }
 
@@ -146,15 +157,21 @@ def note_of(fact: Fact) -> Note | None:
                 args={"device": device.name},
                 deep_link="sixpence://security",
             )
-        case SecurityEvent(title=title):
-            return Note(
-                category=Category.SECURITY,
-                template=Template.SECURITY,
-                args={"title": title},
-                deep_link="sixpence://security",
-            )
+        case SecurityEvent():
+            return _safety(fact)
         case _:
             return None
+
+
+def _safety(fact: SecurityEvent) -> Note:
+    asks = bool(fact.asked)
+    return Note(
+        category=fact.category,
+        template=Template.LOGIN_APPROVAL if asks else Template.SECURITY,
+        args={"title": fact.title},
+        deep_link=fact.action_url if asks else "sixpence://security",
+        threads=fact.asked,
+    )
 
 
 def _movement(row: TransactionShot) -> Note | None:

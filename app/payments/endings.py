@@ -13,7 +13,7 @@ from app.clock import Clock
 from app.database import Tx
 from app.errors import ErrorCode
 from app.ids import ChallengeId, PaymentId
-from app.payments import denials, moves, news
+from app.payments import denials, moves, news, records
 from app.payments.errors import TooLate
 from app.payments.history import History
 from app.payments.lifecycle import Event, State
@@ -88,6 +88,34 @@ class Endings(History):
 
             await database.transaction(work, name="payments.cancel")
         return await self._now(found.id)
+
+    async def halt(self, actor: Actor) -> int:
+        """Cancel whatever waits for an approval of a customer who stopped everything.
+
+        It could not be approved any more: the emergency stop cancelled the challenges
+        and ended the sessions. Gives how many payments ended.
+        """
+        ended = 0
+        for payment in await records.waiting(actor.known_customer):
+            found = await self._now(payment)
+            account = await self._passage.account_of(found)
+            ended += await self._halted(actor, payment, account)
+        return ended
+
+    async def _halted(
+        self, actor: Actor, payment: PaymentId, account: AccountShot
+    ) -> bool:
+        move = self._cancelling(StepDetail.CANCELLED)
+
+        async def work(tx: Tx) -> bool:
+            waiting = await moves.lock_waiting(tx, payment, move.at)
+            if waiting is None or not await self._moved(tx, waiting, move, account):
+                return False
+            await self._challenges.cancel(tx, str(payment))
+            news.by_customer(tx, actor, "payment.cancelled", waiting, move.at)
+            return True
+
+        return await database.transaction(work, name="payments.halt")
 
     async def expire(self, payment: PaymentId) -> None:
         """End a payment that was not approved in time; nothing if it moved on."""

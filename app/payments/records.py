@@ -128,6 +128,16 @@ async def steps(
     return found
 
 
+async def waiting(customer: CustomerId) -> list[PaymentId]:
+    """List payments of a customer that wait for an approval, the oldest first."""
+    rows = await database.read(
+        "SELECT id FROM payment WHERE customer_id = $1 "
+        "AND state = 'AWAITING_AUTHORISATION' ORDER BY created_at, id",
+        customer,
+    )
+    return [row.get("id", PaymentId) for row in rows]
+
+
 async def out_of_time(now: datetime, limit: int) -> list[PaymentId]:
     """List payments that waited too long for their customer, the oldest first."""
     rows = await database.read(

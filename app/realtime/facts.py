@@ -5,7 +5,8 @@ fields only grow. Ids are in their outside form, amounts are whole minor units. 
 and full account numbers never enter a fact.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -167,6 +168,8 @@ class AuditShot:
     action: str
     object: str | None = None
     outcome: str
+    device: str | None = None
+    address: str | None = None
 
 
 # ------------------------------------------------------------------ facts
@@ -319,11 +322,16 @@ class DeviceChanged(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityEvent(Fact):
-    """Something the customer must see at once; cannot be muted."""
+    """Something the customer must see at once; cannot be muted.
+
+    `asked` names the challenge that waits for each phone which may vouch for a new one,
+    by device; nearly always it is empty.
+    """
 
     entry: AuditShot
     title: str
     action_url: str | None = None
+    asked: Mapping[str, str] = field(default_factory=dict)
 
     @property
     @override
@@ -334,8 +342,8 @@ class SecurityEvent(Fact):
     @property
     @override
     def category(self) -> Category:
-        """Security."""
-        return Category.SECURITY
+        """Security, or a new phone that asks to be let in."""
+        return Category.LOGIN_APPROVAL if self.asked else Category.SECURITY
 
     @property
     @override

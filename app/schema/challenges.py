@@ -1,8 +1,9 @@
 """challengeRespond: the customer's yes or no goes to the room that owns the subject.
 
 A payment's challenge is answered through the payment, which goes on in the same
-transaction; a step-up becomes a grant that the repeated call consumes. A new kind of
-subject is one line in `ROUTES`; a test demands a line for every purpose.
+transaction; a step-up becomes a grant that the repeated call consumes, a word for a new
+phone one that deviceBind does. A new kind of subject is one line in `ROUTES`; a test
+demands a line for every purpose.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -143,7 +144,23 @@ async def _step_up(
     return ChallengeRespondPayload(approved=True)
 
 
+async def _login_approval(
+    context: Context, wanted: ChallengeId, approval: Approval | None
+) -> ChallengeRespondPayload:
+    vouching, actor = context.bank.vouching, context.actor
+    if approval is None:
+        await vouching.refuse(actor, wanted)
+        return ChallengeRespondPayload()
+    await vouching.answer(actor, wanted, approval.device_signature, approval.response)
+    return ChallengeRespondPayload(approved=True)
+
+
 # None: answered elsewhere, a sign-in by loginFinish.
 ROUTES: Mapping[Purpose, Route | None] = MappingProxyType(
-    {Purpose.PAYMENT: _payment, Purpose.STEP_UP: _step_up, Purpose.LOGIN: None}
+    {
+        Purpose.PAYMENT: _payment,
+        Purpose.STEP_UP: _step_up,
+        Purpose.LOGIN_APPROVAL: _login_approval,
+        Purpose.LOGIN: None,
+    }
 )

@@ -8,12 +8,17 @@ below LOGIN: null without tokens, and read as the session that same answer made
 
 import strawberry
 
+from app.auth.totp_step import TotpAsked
 from app.realtime import log
 from app.schema import guards
 from app.schema.accounts.accounts import CustomerFields as AccountFields
+from app.schema.auth.challenges import Challenge
 from app.schema.auth.devices import CustomerFields as DeviceFields
+from app.schema.auth.factor_changes import CustomerFields as FactorFields
 from app.schema.auth.passkeys import CustomerFields as PasskeyFields
+from app.schema.auth.security_log import CustomerFields as LogFields
 from app.schema.auth.sign_in import LoginFinishInput, TokenPair, signed_in
+from app.schema.auth.totp import CustomerFields as RecoveryFields
 from app.schema.context import Context, Info
 from app.schema.guards import AuthLevel
 from app.schema.payments.beneficiaries import BeneficiaryFields
@@ -33,7 +38,10 @@ class Customer(
     BeneficiaryFields,
     PaymentFields,
     PasskeyFields,
+    FactorFields,
+    RecoveryFields,
     DeviceFields,
+    LogFields,
     Node,
 ):
     """One customer, as herself."""
@@ -61,6 +69,14 @@ class LoginFinishPayload:
         description=(
             "Read as the new session, so that the home screen needs no second request. "
             "Null without `tokens`."
+        ),
+    )
+    challenge: Challenge | None = strawberry.field(
+        default=None,
+        description=(
+            "Policy asks for TOTP too: the same challenge with `allowed` reduced to "
+            "it; answer again with loginFinish. `tokens` is null then. Only for "
+            "customers whose TOTP is active."
         ),
     )
     user_errors: list[UserError] = strawberry.field(default_factory=list)
@@ -116,5 +132,8 @@ async def customer_of(context: Context) -> Customer:
 
 
 async def _finish(context: Context, given: LoginFinishInput) -> LoginFinishPayload:
-    tokens = await signed_in(context, given)
+    try:
+        tokens = await signed_in(context, given)
+    except TotpAsked as asked:
+        return LoginFinishPayload(challenge=Challenge.of(asked.challenge))
     return LoginFinishPayload(tokens=tokens, me=await customer_of(context))

@@ -9,6 +9,7 @@ import strawberry
 from app.errors import BadRequest
 from app.ids import (
     AccountId,
+    AuditId,
     BeneficiaryId,
     ChallengeId,
     DeviceId,
@@ -22,6 +23,7 @@ from app.schema.accounts.accounts import account_node, transaction_node
 from app.schema.auth.challenges import challenge_node
 from app.schema.auth.devices import device_node
 from app.schema.auth.passkeys import passkey_node
+from app.schema.auth.security_log import audit_node
 from app.schema.context import Context, Info
 from app.schema.guards import AuthLevel
 from app.schema.payments.beneficiaries import beneficiary_node
@@ -52,6 +54,7 @@ LOOK_UPS: Mapping[str, LookUp] = MappingProxyType(
         PasskeyId.prefix: lambda context, text: passkey_node(
             context, PasskeyId.parse(text)
         ),
+        AuditId.prefix: lambda context, text: audit_node(context, AuditId.parse(text)),
         ChallengeId.prefix: lambda context, text: challenge_node(
             context, ChallengeId.parse(text)
         ),

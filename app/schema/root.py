@@ -13,8 +13,18 @@ from strawberry.schema.config import StrawberryConfig
 
 from app.schema import challenges, me, nodes, refusals, status
 from app.schema.accounts import accounts
+from app.schema.auth import (
+    biometric,
+    device_changes,
+    devices,
+    enrolment,
+    factor_changes,
+    passkeys,
+    sign_in,
+    totp,
+    vouching,
+)
 from app.schema.auth import challenges as approvals
-from app.schema.auth import devices, enrolment, passkeys, sign_in
 from app.schema.events import streams
 from app.schema.notifications import addresses, receipts
 from app.schema.payments import beneficiaries, mutations, payments
@@ -25,8 +35,13 @@ _SLICES = (
     status,
     approvals,
     devices,
+    device_changes,
     enrolment,
     passkeys,
+    biometric,
+    factor_changes,
+    totp,
+    vouching,
     sign_in,
     accounts,
     beneficiaries,

@@ -1,24 +1,99 @@
 """Phones that misbehave against a real bank; whatever they try, nothing moves."""
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 
+from mock_mobile_client.enums import Platform
 from mock_mobile_client.handset import Setting
+from mock_mobile_client.people import Person
 from mock_mobile_client.phone import Phone, introduce
 from mock_mobile_client.pin import ITERATIONS_MIN
 from mock_mobile_client.store import FileStore
 from mock_mobile_client.values import JsonObject
+from tests.attacks.aged import Aged, make_rings
+from tests.attacks.second_web import a_second_web
 from tests.journeys.bank_process import BankProcess, a_bank
+from tests.journeys.books import Books, books_of
+
+if TYPE_CHECKING:
+    from tests.postgres import Server
 
 FIGURES = "{ me { accounts { id balance { booked { minorUnits } version } } } }"
 
+CODE = re.compile(r"[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}")
+CLARA = Person(
+    *("Clara", "10000003", "+4455500003", "2W6X-9CAR-5TJQ", "739216"),
+    platform=Platform.ANDROID,
+    model="Pixel 9",
+)
+
+
+@pytest.fixture
+def books(tmp_path: Path, postgres: "Server | None") -> Iterator[Books]:
+    """Give the books of a bank of this test's own."""
+    with books_of(tmp_path, postgres) as found:
+        yield found
+
 
 @pytest.fixture(scope="session")
-def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BankProcess]:
-    with a_bank(tmp_path_factory.mktemp("attacked")) as bank:
+def attacked(
+    tmp_path_factory: pytest.TempPathFactory, postgres: "Server | None"
+) -> Iterator[BankProcess]:
+    """Start the bank that the attacks of this session share, on the chosen engine."""
+    folder = tmp_path_factory.mktemp("attacked")
+    with books_of(folder, postgres) as books, a_bank(folder, books) as bank:
         yield bank
+
+
+@pytest.fixture
+def newcomer(attacked: BankProcess) -> Person:
+    """Give a customer whom the desk adds for this test, with a code of the desk's."""
+    known = int(attacked.books.one("SELECT count(*) FROM customer"))
+    digits = f"{known:05d}"
+    number, phone = f"200{digits}", f"+91666{digits}"
+    by = ("--by", "desk", "--reason", "a test")
+    who = ("--name", "Dana New", "--phone", phone, "--number", number)
+    account = ("--account", "CURRENT:Everyday:INR")
+    added = attacked.command("app", "customers", "add", *who, *account, *by)
+    told = attacked.command("app", "customers", "code", number, *by)
+    code = CODE.search(told.stdout)
+    assert code is not None, added.stderr + told.stderr
+    return Person("Dana", number, phone, code[0], "739216", Platform.ANDROID, "Pixel 9")
+
+
+@pytest.fixture(scope="session")
+def strict(attacked: BankProcess) -> Iterator[str]:
+    """Give a door of that bank with the rates of production; a code works once there.
+
+    What sends no first message on a socket is turned away after a second.
+    """
+    more = {"ACTIVATION_REUSABLE": "false", "SOCKET_INIT_S": "1"}
+    with a_second_web(attacked, **more) as door:
+        yield door
+
+
+@pytest.fixture(scope="session")
+def aged(
+    tmp_path_factory: pytest.TempPathFactory, postgres: "Server | None"
+) -> Iterator[Aged]:
+    """Give a bank whose time moves, with a second key in both of its rings."""
+    folder = tmp_path_factory.mktemp("aged")
+    make_rings(folder)
+    with books_of(folder, postgres) as books, a_bank(folder, books) as bank:
+        yield Aged(bank)
+
+
+@pytest.fixture(scope="session")
+def aged_door(aged: Aged) -> Iterator[str]:
+    """Give a second door of that bank, where a sign-in asks for TOTP, too."""
+    more = {"TOTP_AT_LOGIN": "ALWAYS", "LIMIT_FACTOR": "1000"}
+    with a_second_web(aged.bank, **more) as door:
+        yield door
 
 
 @pytest.fixture(scope="session")
@@ -30,9 +105,12 @@ def setting(folder: Path) -> Setting:
     return Setting(store=FileStore(folder), iterations=ITERATIONS_MIN)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def asha(attacked: BankProcess, phones_folder: Path) -> AsyncIterator[Phone]:
-    """Give Asha's first phone, signed in, with Ben as a payee."""
+    """Give Asha's phone once for a whole file, signed in, with Ben as a payee.
+
+    Attacks leave nothing behind: what one test tried, the next one would notice.
+    """
     world = (attacked.url, attacked.sandbox, setting(phones_folder))
     async with Phone("asha", *world) as phone, Phone("ben", *world) as ben:
         await phone.start()
@@ -41,12 +119,11 @@ async def asha(attacked: BankProcess, phones_folder: Path) -> AsyncIterator[Phon
         yield phone
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ben(attacked: BankProcess, phones_folder: Path) -> AsyncIterator[Phone]:
-    """Give Ben's phone, signed in."""
-    async with Phone(
-        "ben", attacked.url, attacked.sandbox, setting(phones_folder)
-    ) as phone:
+    """Give Ben's phone once for a whole file, signed in."""
+    world = (attacked.url, attacked.sandbox, setting(phones_folder))
+    async with Phone("ben", *world) as phone:
         await phone.start()
         yield phone
 

@@ -4,7 +4,6 @@ import copy
 from collections.abc import Callable
 from dataclasses import replace
 
-import httpx
 import pytest
 
 from mock_mobile_client.api import encode
@@ -16,8 +15,9 @@ from mock_mobile_client.phone import Phone
 from mock_mobile_client.signing import b64url, sha256
 from mock_mobile_client.values import JsonObject
 from tests.attacks.conftest import figures
+from tests.attacks.thief import post
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 Change = Callable[[JsonObject], None]
 
 
@@ -80,6 +80,7 @@ async def test_an_impossible_payment_gets_its_typed_answer(
     assert await asha.payments.by_key(given["idempotencyKey"]) is None
 
 
+@pytest.mark.attack("ids of another customer")
 async def test_somebody_elses_account_looks_like_none(asha: Phone, ben: Phone) -> None:
     theirs = (await ben.account("Everyday")).id
     given = await order_input(asha)
@@ -94,6 +95,7 @@ async def test_somebody_elses_account_looks_like_none(asha: Phone, ben: Phone) -
     assert await figures(ben) == before_ben
 
 
+@pytest.mark.attack("ids of another customer")
 async def test_somebody_elses_objects_are_null_by_id(asha: Phone, ben: Phone) -> None:
     account = (await ben.account("Everyday")).id
     text = "query($id: ID!) { node(id: $id) { id } }"
@@ -119,6 +121,7 @@ async def test_a_key_with_another_body_moves_nothing(asha: Phone) -> None:
     assert await figures(asha) == before
 
 
+@pytest.mark.attack("payment changed after signing")
 async def test_a_changed_amount_voids_the_approval(asha: Phone) -> None:
     """The phone signs what it is shown; signing another amount is refused."""
     order = await asha.order("Ben", money("1.00 INR"))
@@ -164,12 +167,7 @@ async def test_an_oversized_body_is_turned_away(asha: Phone) -> None:
     before = await figures(asha)
 
     body = encode("{ me { id } }", {"padding": "x" * 70_000})
-    async with httpx.AsyncClient() as client:
-        answer = await client.post(
-            asha.handset.api.endpoint,
-            content=body,
-            headers={"content-type": "application/json"},
-        )
+    answer = await post(asha.handset.bank, body)
 
     assert answer.status_code == 413
     assert await figures(asha) == before

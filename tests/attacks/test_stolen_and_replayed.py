@@ -11,7 +11,6 @@ from websockets.typing import Subprotocol
 
 from mock_mobile_client import documents
 from mock_mobile_client.api import encode
-from mock_mobile_client.dpop import Covered, make_proof
 from mock_mobile_client.enrolment import APP_VERSION
 from mock_mobile_client.errors import Refused
 from mock_mobile_client.handset import Level
@@ -20,59 +19,43 @@ from mock_mobile_client.money import money
 from mock_mobile_client.notifications import Inbox
 from mock_mobile_client.phone import Phone
 from tests.attacks.conftest import figures, setting
+from tests.attacks.thief import code_of, post, proof_for
 from tests.journeys.bank_process import BankProcess
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 QUERY = "{ me { id } }"
 
 
-async def send(phone: Phone, body: bytes, token: str, proof: str) -> httpx.Response:
-    headers = {
-        "content-type": "application/json",
-        "authorization": f"DPoP {token}",
-        "dpop": proof,
-    }
-    async with httpx.AsyncClient() as client:
-        return await client.post(
-            phone.handset.api.endpoint, content=body, headers=headers
-        )
+async def send(phone: Phone, body: bytes, proof: str | None) -> httpx.Response:
+    """Send bytes with the phone's token."""
+    return await post(phone.handset.bank, body, phone.handset.token, proof)
 
 
-def proof_of(phone: Phone, key: DeviceKey, body: bytes) -> str:
-    endpoint, token = phone.handset.api.endpoint, phone.handset.token
-    return make_proof(
-        key, Covered("POST", endpoint, body, token), phone.handset.setting.clock()
-    )
-
-
-def code_of(answer: httpx.Response) -> str:
-    code: str = answer.json()["errors"][0]["extensions"]["code"]
-    return code
-
-
+@pytest.mark.attack("stolen access token")
 async def test_a_stolen_token_is_useless_under_another_key(asha: Phone) -> None:
     body = encode(QUERY, {})
 
-    answer = await send(
-        asha, body, asha.handset.token, proof_of(asha, DeviceKey.generate(), body)
-    )
+    proof = proof_for(asha, body, asha.handset.token, DeviceKey.generate())
+    answer = await send(asha, body, proof)
 
     assert (answer.status_code, code_of(answer)) == (401, "DPOP_INVALID")
     assert "data" not in answer.json()
 
 
+@pytest.mark.attack("replayed request")
 async def test_a_proof_is_good_for_one_request(asha: Phone) -> None:
     body = encode(QUERY, {})
-    proof = proof_of(asha, asha.handset.key, body)
+    proof = proof_for(asha, body, asha.handset.token)
 
-    first = await send(asha, body, asha.handset.token, proof)
-    second = await send(asha, body, asha.handset.token, proof)
+    first = await send(asha, body, proof)
+    second = await send(asha, body, proof)
 
     assert first.json()["data"]["me"]["id"]
     assert (second.status_code, code_of(second)) == (401, "DPOP_REPLAYED")
 
 
+@pytest.mark.attack("swapped body")
 async def test_an_altered_body_does_not_pass_under_the_same_proof(asha: Phone) -> None:
     order = await asha.order("Ben", money("1.00 INR"))
     document = documents.load("payment_create")
@@ -81,29 +64,22 @@ async def test_an_altered_body_does_not_pass_under_the_same_proof(asha: Phone) -
     assert altered != signed
     before = await figures(asha)
 
-    answer = await send(
-        asha, altered, asha.handset.token, proof_of(asha, asha.handset.key, signed)
-    )
+    proof = proof_for(asha, signed, asha.handset.token)
+    answer = await send(asha, altered, proof)
 
     assert (answer.status_code, code_of(answer)) == (401, "DPOP_INVALID")
     assert await asha.payments.by_key(order.key) is None
     assert await figures(asha) == before
 
 
+@pytest.mark.attack("stolen access token")
 async def test_a_token_without_a_proof_is_refused(asha: Phone) -> None:
-    async with httpx.AsyncClient() as client:
-        answer = await client.post(
-            asha.handset.api.endpoint,
-            content=encode(QUERY, {}),
-            headers={
-                "content-type": "application/json",
-                "authorization": f"DPoP {asha.handset.token}",
-            },
-        )
+    answer = await send(asha, encode(QUERY, {}), None)
 
     assert (answer.status_code, code_of(answer)) == (401, "DPOP_REQUIRED")
 
 
+@pytest.mark.attack("OTP guessing and SMS bombing")
 async def test_three_wrong_codes_end_an_enrolment_and_nothing_is_bound(
     asha: Phone, attacked: BankProcess
 ) -> None:
@@ -137,6 +113,7 @@ async def test_three_wrong_codes_end_an_enrolment_and_nothing_is_bound(
     assert after.data == devices.data
 
 
+@pytest.mark.attack("mPIN guessing on the phone")
 async def test_five_wrong_pins_lock_this_phone_and_no_other(
     asha: Phone, attacked: BankProcess, phones_folder: Path
 ) -> None:

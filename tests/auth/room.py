@@ -19,14 +19,19 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from app.auth.actor import Actor, Origin, Platform
 from app.auth.applicant import Activation, StartRequest
 from app.auth.binding import BindRequest
+from app.auth.biometric import Biometrics
 from app.auth.bound import BoundDevices
 from app.auth.caller import Callers
 from app.auth.challenge import Challenge, FactorResponse
 from app.auth.challenges import Challenges
+from app.auth.customer_factors import CustomerFactors
 from app.auth.device import Device
+from app.auth.device_changes import DeviceChanges
+from app.auth.device_moves import DeviceMoves
 from app.auth.devices import Devices
 from app.auth.dpop import Proofs
 from app.auth.enrolment import Enrolments
+from app.auth.factor_changes import FactorChanges
 from app.auth.jobs import send_due_sms
 from app.auth.keys import SigningRing, read_jwk
 from app.auth.login import Logins, SignedIn
@@ -34,12 +39,15 @@ from app.auth.mpin import Mpins
 from app.auth.otp import EnrolmentId
 from app.auth.outbox import Outbox
 from app.auth.passkeys import Passkeys
+from app.auth.recovery import RecoveryCodes
 from app.auth.refresh import Refreshes
 from app.auth.revocations import Revocations
 from app.auth.sessions import Sessions
 from app.auth.standing import Customers, NewCustomer, Staff
 from app.auth.step_up import StepUps
 from app.auth.tokens import AccessTokens
+from app.auth.totp import Totps
+from app.auth.vouching import Vouching
 from app.clock import StoppedClock
 from app.ids import CustomerId
 from app.integrations.counters.memory import MemoryCounters
@@ -89,10 +97,18 @@ class Room:
     challenges: Challenges
     step_ups: StepUps
     mpins: Mpins
+    biometrics: Biometrics
+    factor_changes: FactorChanges
+    customer_factors: CustomerFactors
     passkeys: Passkeys
+    totps: Totps
+    recovery: RecoveryCodes
     logins: Logins
     enrolments: Enrolments
+    vouching: Vouching
     devices: Devices
+    device_changes: DeviceChanges
+    moves: DeviceMoves
     customers: Customers
     outbox: Outbox
     ring: SigningRing

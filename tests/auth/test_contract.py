@@ -159,6 +159,9 @@ class Bell:
         assert await tx.one("SELECT id FROM device WHERE id = $1", device)
         self.muted.append(device)
 
+    async def revoked(self, tx: Tx, device: DeviceId) -> None:
+        """Never ring again."""
+
 
 async def test_a_revoked_session_mutes_the_pushes_of_its_phone_once(
     room: Room, phone: Phone

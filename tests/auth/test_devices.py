@@ -4,12 +4,12 @@ import pytest
 
 from app import database
 from app.auth.actor import DeviceState
-from app.auth.devices import settle_states
 from app.auth.errors import (
     ChallengeFailed,
     EnrolmentExpired,
     TooManyDevices,
 )
+from app.auth.settling import settle_states
 from app.errors import (
     DpopRequired,
     NotAllowed,
@@ -90,7 +90,7 @@ async def test_a_phone_without_a_factor_is_revoked_after_fifteen_minutes(
     await used.enrol(asha)
 
     room.clock.move(seconds=900)
-    assert await settle_states(room.clock) == 1
+    assert await settle_states(room.clock, room.moves) == 1
     room.bound.forget(unused.device.id) if unused.device else None
 
     states = await database.read("SELECT id, state FROM device ORDER BY id")
@@ -98,7 +98,7 @@ async def test_a_phone_without_a_factor_is_revoked_after_fifteen_minutes(
     with pytest.raises(NotAllowed):
         await late_first_factor(room, asha)
     room.clock.move(hours=24)
-    assert await settle_states(room.clock) >= 1
+    assert await settle_states(room.clock, room.moves) >= 1
     actor = await used.as_device()
     found = await room.devices.find(actor, actor.known_device)
     assert found is not None

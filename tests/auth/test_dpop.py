@@ -240,6 +240,34 @@ async def test_a_token_with_another_key_is_refused(room: Room, phone: Phone) -> 
         await room.callers.http(origin(), f"DPoP {stolen}", [phone.proof()], BODY)
 
 
+async def test_a_proof_for_one_token_does_not_carry_another_of_the_same_phone(
+    room: Room, phone: Phone
+) -> None:
+    await phone.login()
+    former = phone.token
+    room.clock.move(seconds=1)
+    await phone.login()
+    assert former != phone.token
+
+    with pytest.raises(DpopInvalid):
+        await room.callers.http(
+            origin(), f"DPoP {phone.token}", [phone.proof(token=former)], BODY
+        )
+
+
+async def test_more_phones_than_headers_are_kept_are_all_heard(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.auth.dpop._HEADERS_MAX", 2)
+    phones = [Phone(room) for _ in range(4)]
+
+    for phone in [*phones, *phones]:
+        proof = await room.proofs.check([phone.proof()], Request(body=BODY))
+        assert proof.jkt == phone.jkt
+
+    assert len(room.proofs._headers) == 2  # noqa: SLF001  -- what is kept has an end
+
+
 async def test_taking_the_token_off_does_not_lower_the_level(
     room: Room, phone: Phone
 ) -> None:

@@ -68,8 +68,10 @@ async def test_the_first_start_makes_the_signing_key_and_later_ones_read_it(
 
     assert first.current[0] == second.current[0]
     assert first.jwks() == second.jwks()
-    assert [key["kid"] for key in first.jwks()["keys"]] == [first.current[0]]
-    assert "d" not in first.jwks()["keys"][0]
+    published = [key["kid"] for key in first.jwks()["keys"]]
+    assert len(published) == 2  # the one that signs, and the next
+    assert first.current[0] in published
+    assert all("d" not in key for key in first.jwks()["keys"])
     found = second.find(first.current[0])
     assert found == jwk_of(first.current[1].public_key())
     assert second.find("unknown") is None
@@ -82,9 +84,8 @@ async def test_the_private_half_is_sealed_and_a_retired_key_still_verifies(
     await ring.open()
     kid, private = ring.current
     number = private.private_numbers().private_value.to_bytes(32, "big")
-    row = await database.read_one("SELECT sealed_private FROM signing_key")
-    assert row is not None
-    assert number not in row.get("sealed_private", bytes)
+    for row in await database.read("SELECT sealed_private FROM signing_key"):
+        assert number not in row.get("sealed_private", bytes)
 
     async def retire(tx: database.Tx) -> None:
         await tx.rows("UPDATE signing_key SET state = 'RETIRED' RETURNING kid")

@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from app import database
 from app.auth import lockout
-from app.auth.actor import DeviceState
-from app.auth.device import DeviceEvent, moved
 from app.auth.errors import CredentialLocked, DeviceLocked, InvalidCredential
 from app.auth.lockout import Verdict, judge, pause
 from app.auth.mpin_check import MpinCheck
@@ -64,27 +62,6 @@ def test_a_verdict_ends_exactly_when_no_try_is_left(failed: int, tries: int) -> 
 
     assert verdict.ends == (verdict.attempts_left == 0) == (failed >= tries)
     assert not (verdict.warns and verdict.ends)
-
-
-@given(st.lists(st.tuples(st.sampled_from(list(DeviceEvent)), st.booleans())))
-def test_device_states_move_only_as_the_table_says(
-    events: list[tuple[DeviceEvent, bool]],
-) -> None:
-    state = DeviceState.COOLING
-
-    for event, cools in events:
-        following = moved(state, event, cools=cools)
-        if state is DeviceState.REVOKED:
-            assert following is None
-        if following is DeviceState.LOCKED:
-            assert event is DeviceEvent.FAILURES
-            assert moved(following, DeviceEvent.UNLOCKED) is DeviceState.ACTIVE
-        if following is DeviceState.REVOKED:
-            assert (state, event) == (DeviceState.COOLING, DeviceEvent.UNUSED)
-        if event is DeviceEvent.UNLOCKED and state is DeviceState.LOCKED:
-            cooled = DeviceState.COOLING if cools else DeviceState.ACTIVE
-            assert following is cooled
-        state = following or state
 
 
 async def wrong(phone: Phone) -> Refusal:

@@ -39,6 +39,7 @@ CREATION = ceremony.creation_options(PARTY, CHALLENGE, (HANDLE, "Asha Rao"), [])
 REQUEST = {"challenge": b64u(CHALLENGE)}
 P384 = {1: 2, 3: -35, -1: 2, -2: bytes(48), -3: bytes(48)}
 OFF_CURVE = {1: 2, 3: ES256, -1: 1, -2: b"\x01" * 32, -3: b"\x02" * 32}
+SMALL_RSA = {1: 3, 3: -257, -1: b"\xff" * 128, -2: b"\x01\x00\x01"}
 DEEP = b"\x81" * 12_000 + b"\x00"
 
 # Each stands for one thing wrong; the rest of the answer is right.
@@ -148,6 +149,41 @@ def test_the_origins_of_the_settings_are_the_only_ones() -> None:
     assert (PARTY.id, PARTY.origins) == (RP_ID, (ORIGIN,))
 
 
+@pytest.mark.parametrize("site", [ORIGIN, "https://my.bank.example"])
+def test_the_origins_of_our_apps_follow_from_their_names(site: str) -> None:
+    chosen = load(
+        env="test",
+        webauthn_rp_id="bank.example",
+        webauthn_origins="" if site == ORIGIN else site,
+        android_apps=f"bank.example.app:{'ab' * 32},bank.example.beta:{'ab' * 32}",
+        ios_apps="ABCDE12345.bank.example.app",
+    )
+
+    party = RelyingParty.of(chosen)
+
+    android = "android:apk-key-hash:" + b64u(bytes([0xAB]) * 32)
+    assert party.origins == (site, android, "https://bank.example")
+
+
+def test_a_passkey_of_our_android_app_is_taken_and_of_another_app_is_not() -> None:
+    ours, theirs = bytes(32), bytes([1]) * 32
+    apps = f"bank.example.app:{ours.hex()}"
+    party = RelyingParty.of(load(env="test", android_apps=apps))
+    phone = Authenticator()
+
+    def made_in(digest: bytes) -> Mapping[str, Any]:
+        origin = f"android:apk-key-hash:{b64u(digest)}"
+        return phone.create(CREATION, client={"origin": origin})
+
+    taken = ceremony.finish_registration(party, made_in(ours), CHALLENGE)
+
+    assert taken.credential_id == phone.credential_id
+    with pytest.raises(PasskeyRejected):
+        ceremony.finish_registration(party, made_in(theirs), CHALLENGE)
+    with pytest.raises(PasskeyRejected):
+        ceremony.finish_registration(PARTY, made_in(ours), CHALLENGE)
+
+
 @pytest.mark.parametrize("name", ANY_CEREMONY)
 def test_a_registration_with_one_thing_wrong_is_refused(name: str) -> None:
     with pytest.raises(PasskeyRejected) as refused:
@@ -171,6 +207,12 @@ ONLY_REGISTRATION: dict[str, dict[str, Any]] = {
     "a key off its curve": {"cose": OFF_CURVE},
     "a key without its end": {"cose": {1: 2, 3: ES256, -1: 1, -2: bytes(32)}},
     "a key with one member more": {"cose": cose(made(ES256)) | {2: b"kid"}},
+    "a key that names another curve": {"cose": cose(made(ES256)) | {-1: 2}},
+    "a key whose part is no bytes": {"cose": cose(made(ES256)) | {-2: "x"}},
+    "an RSA key of 1024 bits": {"cose": SMALL_RSA},
+    "an RSA key with a strange exponent": {
+        "cose": SMALL_RSA | {-1: b"\xff" * 256, -2: b"\xff" * 5}
+    },
     "a key of another kind": {"cose": cose(made(EDDSA)) | {3: ES256}},
     "a number for a key": {"cose": b"\x04"},
     "a text for a key": {"cose": cbor2.dumps("key")},

@@ -65,6 +65,13 @@ def test_the_binding_message_has_its_known_digest() -> None:
     )
 
 
+def test_the_biometric_message_names_nonce_and_both_keys() -> None:
+    message = signing.biometric_message(NONCE, "A" * 43, "B" * 43)
+
+    assert message == b"sixpence/bio/v1\x00" + NONCE + b"A" * 43 + b"B" * 43
+    assert len(message) == 134
+
+
 def test_the_attestation_challenge_covers_the_binding_nonce_alone() -> None:
     label = b"sixpence/attest/v1\x00"
 
@@ -156,6 +163,14 @@ def test_the_otp_has_its_known_mac() -> None:
         VAULT.mac("mac/otp", message).hex()
         == "5fd1b36b301020fbc6e4db79ce13f33b3a5228cbde0c90cb262edda264835904"
     )
+
+
+def test_a_recovery_code_is_bound_to_its_customer_and_is_no_otp() -> None:
+    message = signing.recovery_message("cus_1", "7K2M")
+
+    assert message == b"sixpence/recovery/v1\x00cus_1|7K2M"
+    assert message != signing.recovery_message("cus_2", "7K2M")
+    assert message != signing.otp_message("cus_1", "7K2M")
 
 
 def test_the_server_nonce_of_a_window_is_the_known_one() -> None:

@@ -60,9 +60,14 @@ def measured(report: Path) -> dict[str, Part]:
 
 
 def named_after(floors: Floors) -> list[str]:
-    """Name the tests of the files that must be complete."""
-    paths = [Path(name).relative_to("app") for name in floors.complete]
-    return [f"tests/{path.parent}/test_{path.name}" for path in paths]
+    """Name the tests of the complete files, `test_keys.py` and `test_keys_*.py`."""
+    found: list[str] = []
+    for name in floors.complete:
+        path = Path(name).relative_to("app")
+        stem = f"tests/{path.parent}/test_{path.stem}"
+        more = sorted(ROOT.glob(f"{stem}_*.py"))
+        found += [f"{stem}.py", *(str(one.relative_to(ROOT)) for one in more)]
+    return found
 
 
 def incomplete(floors: Floors, files: dict[str, Part]) -> list[str]:

@@ -16,6 +16,7 @@ import orjson
 import app
 from app import errors
 from app.errors import ErrorCode, Refusal, RequestFault
+from app.limits import Limits
 from app.settings import PREFIX, Settings
 from app.written import Rate
 
@@ -161,7 +162,8 @@ def adapter_lines() -> list[str]:
 
 def sections() -> dict[str, list[str]]:
     """Read which setting stands under which heading of the class."""
-    source = inspect.getsource(Settings).splitlines()
+    classes = (Settings, Limits)
+    source = [line for one in classes for line in inspect.getsource(one).splitlines()]
     found: dict[str, list[str]] = {}
     current = "other"
     for line in source:

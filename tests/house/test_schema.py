@@ -260,6 +260,7 @@ def test_every_list_is_paged_or_says_its_cap(schema: GraphQLSchema) -> None:
 # Lists whose length is fixed by an enum of the contract or by one sentence of the bank.
 BOUNDED_BY_NATURE = {
     "ChallengeDisplay.lines",
+    "Customer.factors",
     "Device.factors",
     "NotificationSettings.preferences",
     "Query.serviceStatus",

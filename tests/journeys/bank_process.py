@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -137,18 +138,19 @@ def start(
 
 
 def ready(process: "subprocess.Popen[str]", folder: Path) -> dict[str, object]:
-    """Wait for the start table as JSON."""
-    deadline = time.monotonic() + READY_WITHIN_S
+    """Wait for the start table as JSON; a bank that keeps silent is ended."""
     assert process.stdout is not None
-    while time.monotonic() < deadline:
-        line = process.stdout.readline()
-        if not line:
-            said = (folder / "stderr.log").read_text()
-            raise AssertionError(f"the bank did not open: {said}")
-        if line.startswith("{"):
-            table: dict[str, object] = json.loads(line)
-            return table
-    raise AssertionError("the bank did not open in time")
+    too_late = threading.Timer(READY_WITHIN_S, process.kill)  # ends the reading, too
+    too_late.start()
+    try:
+        for line in process.stdout:
+            if line.startswith("{"):
+                table: dict[str, object] = json.loads(line)
+                return table
+    finally:
+        too_late.cancel()
+    said = (folder / "stderr.log").read_text()
+    raise AssertionError(f"the bank did not open within {READY_WITHIN_S} s: {said}")
 
 
 @contextmanager

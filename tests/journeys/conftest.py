@@ -4,17 +4,22 @@ With `--engine=postgres` every bank of a journey has a database of its own: of t
 server of the tests, or of one with fsync on where something is killed.
 """
 
+import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+import pytest_asyncio
 
+from tests.conftest import broken_proofs
 from tests.journeys.bank_process import BankProcess, a_bank
 from tests.journeys.books import Books, books_of
 from tests.journeys.planted import Pocket, known_to_people, leaked, texted
+from tests.journeys.way_back import Story, Town, a_town
 
 if TYPE_CHECKING:
     from tests.journeys.durable import Durable
@@ -62,6 +67,43 @@ def demo_bank(
         yield bank
 
 
+@pytest.fixture(scope="module")
+def migrated(
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+    postgres: "Server | None",
+) -> Iterator[str]:
+    """Give the URL of a migrated database that the tests of one file share."""
+    if postgres is None:
+        file = tmp_path_factory.mktemp("migrated") / "bank.db"
+        shutil.copy(request.getfixturevalue("empty_bank"), file)
+        yield f"sqlite://{file}"
+        return
+    name = postgres.fresh()
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def town(
+    tmp_path_factory: pytest.TempPathFactory, migrated: str
+) -> AsyncIterator[Town]:
+    """Open the bank in which the customers of one file lose something."""
+    async with a_town(tmp_path_factory.mktemp("town"), migrated) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def story(
+    town: Town, record_property: Callable[[str, object], None]
+) -> AsyncIterator[Story]:
+    """Give a story in that bank; at its end the books balance."""
+    async with AsyncExitStack() as stack:
+        yield Story(town, stack)
+    assert await broken_proofs() == []
+    record_property("books", "balanced")
+
+
 @pytest.fixture
 def books_balance(
     demo_bank: BankProcess, record_property: Callable[[str, object], None]
@@ -97,11 +139,13 @@ def all_is_well(
     yield
     assert demo_bank.broken_chains() == ""
     still = {f"{name} 0.0" for name in STILL}
+    seen = open_things(demo_bank)
     for _ in range(50):  # the worker's own short transactions come and go
-        if open_things(demo_bank) == still:
+        if seen == still:
             break
         time.sleep(0.1)
-    assert open_things(demo_bank) == still
+        seen = open_things(demo_bank)
+    assert seen == still
     secrets = known_to_people() | texted(demo_bank) | pocket.secrets
     assert secrets > known_to_people()
     assert leaked(secrets, demo_bank.folder) == set()

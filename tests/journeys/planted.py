@@ -64,12 +64,16 @@ def texted(bank: BankProcess) -> set[str]:
 
 
 def leaked(secrets: set[str], folder: Path) -> set[str]:
-    """Name the secrets that stand in a log below a folder; there must be logs.
+    """Name the secrets that stand in a log below a folder; there must be logs."""
+    return found_in(secrets, "".join(log.read_text() for log in folder.rglob("*.log")))
+
+
+def found_in(secrets: set[str], written: str) -> set[str]:
+    """Name the secrets that stand in a text, which may not be empty.
 
     Six digits count where they stand alone: inside a fraction of a second or a request
     id they mean nothing.
     """
-    written = "".join(log.read_text() for log in folder.rglob("*.log"))
     assert written
     long = {one for one in secrets if len(one) > SHORTEST and one in written}
     alone = r"(?<![\w.-]){}(?![\w-])"

@@ -9,10 +9,14 @@ from mock_mobile_client.pin import ITERATIONS_MIN
 from mock_mobile_client.proofs import PROOFS, proof_01, proof_02
 from mock_mobile_client.proofs_approval import proof_07
 from mock_mobile_client.proofs_live import proof_03
+from mock_mobile_client.proofs_lost_phone import proof_06
 from mock_mobile_client.proofs_resume import proof_04
 from mock_mobile_client.proofs_sign_in import proof_05
+from tests.attacks.second_web import a_second_web
 from tests.journeys.bank_process import BankProcess
 from tests.journeys.planted import Pocket
+
+ASKS_FOR_A_SECOND = 6  # as a command it has one process here, so it holds partly
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("all_is_well")]
 
@@ -84,6 +88,21 @@ async def test_proof_05_a_stolen_refresh_token_opens_nothing_and_ends_nothing(
     assert not [line for line in told if "skipped" in line]
 
 
+async def test_proof_06_a_lost_phone_is_out_on_the_other_process_too(
+    demo_bank: BankProcess, setting: Setting
+) -> None:
+    """No hint travels between the two processes: it is the half without the bus."""
+    told: list[str] = []
+
+    with a_second_web(demo_bank, LIMIT_FACTOR="1000") as door:
+        await proof_06(
+            demo_bank.url, demo_bank.sandbox, setting, told.append, second=door
+        )
+
+    assert not [line for line in told if "skipped" in line]
+    assert [line for line in told if line.startswith("socket on the other process")]
+
+
 @as_a_function
 async def test_proof_07_only_the_untouched_approval_passes(
     demo_bank: BankProcess, setting: Setting
@@ -97,6 +116,7 @@ async def test_proof_07_only_the_untouched_approval_passes(
 
 
 @pytest.mark.only("sqlite")
+@pytest.mark.twice
 @pytest.mark.parametrize("number", sorted(PROOFS))
 def test_a_proof_is_a_command_of_the_phone_too(
     demo_bank: BankProcess, phones: Path, number: int
@@ -107,4 +127,5 @@ def test_a_proof_is_a_command_of_the_phone_too(
     ran = demo_bank.command("mock_mobile_client", *where, "proof", str(number))
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert ran.stdout.splitlines()[-1] == f"proof {number} holds"
+    partly = " partly" if number == ASKS_FOR_A_SECOND else ""
+    assert ran.stdout.splitlines()[-1] == f"proof {number} holds{partly}"

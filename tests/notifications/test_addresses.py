@@ -49,7 +49,7 @@ async def test_an_address_is_kept_sealed_and_never_as_it_was_sent(
 
     assert row is not None
     assert b"fid-asha-1" not in row.get("value", bytes)
-    assert len(row.get("value_hash", bytes)) == 32
+    assert len(row.get("value_hash", bytes)) == 33  # its key's id and a MAC
     assert row.get("state", str) == "ACTIVE"
     assert await world.addresses.enabled([phone.known_device]) == {
         phone.known_device: True

@@ -1,5 +1,8 @@
 """From a fact to an inbox item and one dispatch per phone, exactly once."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from app import database
@@ -158,3 +161,24 @@ async def test_a_notification_of_security_has_a_thread_of_its_own(
     threads = [row.get("thread", str) for row in await pushes(phone)]
 
     assert threads == [str(one) for one in await notifications(asha)]
+
+
+async def test_a_new_phone_that_asks_is_pushed_to_all_each_with_its_own_question(
+    world: World, asha: CustomerId, phone: Actor
+) -> None:
+    second = await world.phone(asha, "fid-asha-2")
+    muted = await world.phone(asha, "fid-asha-3")
+    await device_becomes(muted, "LOCKED")
+    names = (phone.device, second.device)
+    asked = {str(name): f"chl_{number}" for number, name in enumerate(names)}
+    now = world.clock.now()
+
+    await world.tell(replace(alarm(asha, world.clock), asked=asked))
+
+    (item,) = await notifications(asha)
+    rows = [(await pushes(one))[0] for one in (phone, second, muted)]
+    assert [row.get("thread", str) for row in rows] == ["chl_0", "chl_1", str(item)]
+    assert {row.get("category", str) for row in rows} == {"LOGIN_APPROVAL"}
+    assert {row.get("state", str) for row in rows} == {"QUEUED"}
+    ends = {row.get("expires_at", type(now)) for row in rows}
+    assert ends == {now + timedelta(seconds=300)}

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from app.clock import StoppedClock
-from app.ids import CustomerId, NotificationId
+from app.ids import CustomerId, DeviceId, NotificationId
 from app.notifications import wording
 from app.notifications.wording import Template, note_of, urgency, words
 from app.realtime.facts import (
@@ -107,7 +107,7 @@ def test_a_payment_that_failed_replaces_what_was_said_of_it(
         Category.MONEY_OUT,
         Template.PAYMENT_FAILED,
     )
-    assert note.thread_of(NotificationId.new()) == "pay_1"
+    assert note.thread_of(NotificationId.new(), DeviceId.new()) == "pay_1"
     assert note.deep_link == "sixpence://payment/pay_1"
     assert "Zebulon" not in repr(note)
 
@@ -143,8 +143,22 @@ def test_security_travels_longest_and_stands_for_itself(clock: StoppedClock) -> 
     item = NotificationId.new()
 
     assert note is not None
-    assert note.thread_of(item) == str(item)
+    assert note.thread_of(item, DeviceId.new()) == str(item)
     assert urgency(note.category).life == timedelta(days=7)
+
+
+def test_a_new_phone_that_asks_says_only_that_something_waits(
+    clock: StoppedClock,
+) -> None:
+    note = note_of(replace(alarm(BEN, clock), asked={"dev_1": "chl_1"}))
+
+    assert note is not None
+    assert note.category is Category.LOGIN_APPROVAL
+    assert note.is_security
+    assert "chl_1" not in str(note.args)
+    assert words(note.template).body == (
+        "A new phone asks to be let in. Open the app to answer."
+    )
 
 
 def test_only_three_collapse_keys_exist_and_money_never_collapses() -> None:

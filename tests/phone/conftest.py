@@ -14,7 +14,7 @@ from mock_mobile_client.handset import Setting
 from mock_mobile_client.phone import Phone
 from mock_mobile_client.store import MemoryStore, Store
 from tests.phone.fake_edge import FakeEdge
-from tests.phone.fake_live import LiveBank
+from tests.phone.fake_owner import OwnerBank
 
 ROUNDS = 1_000  # the floor has tests of its own; here every sign-in would cost 50 ms
 
@@ -23,7 +23,7 @@ ROUNDS = 1_000  # the floor has tests of its own; here every sign-in would cost 
 class Fake:
     """A started fake: bank, edge and address (the sandbox's, too)."""
 
-    bank: LiveBank
+    bank: OwnerBank
     edge: FakeEdge
     url: str
 
@@ -42,7 +42,7 @@ async def fake(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Fake]:
     listener.bind(("127.0.0.1", 0))
     # A passkey belongs to a domain; an address of numbers has none.
     url = f"http://localhost:{listener.getsockname()[1]}"
-    bank = LiveBank(url)
+    bank = OwnerBank(url)
     edge = FakeEdge(bank, url)
     config = uvicorn.Config(
         edge.app, log_level="critical", ws="websockets-sansio", lifespan="off"

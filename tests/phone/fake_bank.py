@@ -46,6 +46,7 @@ class FakeBank:
         self.grants: set[str] = set()
         self.ended: list[tuple[str, int]] = []
         self.calls: list[str] = []
+        self.shown_first: list[Node] = []
         self.offset_s = 0
         self.movable = True
         self.tamper: Callable[[Node], Node] = lambda payload: payload
@@ -69,6 +70,8 @@ class FakeBank:
 
     def enrolmentStart(self, _: Caller, given: Node) -> Node:  # noqa: N802  -- the field's public name
         enrolment = new_id("enr")
+        if "activation" in given:
+            self.shown_first.append(given["activation"])
         for customer in self.customers:
             if customer.phone == given["phone"]:
                 self.enrolments[enrolment] = customer

@@ -12,10 +12,10 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from tests.phone.fake_live import LiveBank
+from tests.phone.fake_owner import OwnerBank
 from tests.phone.fake_parts import Caller, Customer, Fault, Node, b64u, unb64u, verified
 
-NONCE = "nonce-of-this-window"
+NONCE = b64u(b"nonce of this window, 32 bytes..")
 NO_PROOF = {"EnrolmentStart", "EnrolmentVerifyOtp", "EnrolmentProveIdentity"}
 ANY_TYPE = {"UserError", "Node"}
 
@@ -30,7 +30,7 @@ class FakeEdge:
         sockets: Open sockets: token, customer, queue of what to do next.
     """
 
-    def __init__(self, bank: LiveBank, url: str) -> None:
+    def __init__(self, bank: OwnerBank, url: str) -> None:
         self.bank, self.url = bank, url
         self.wants_nonce = False
         self.replays = 0

@@ -129,6 +129,10 @@ class Device:
     secret: bytes | None = None
     failed: int = 0
     token: str | None = None
+    name: str = "a phone"
+    state: str = "COOLING"
+    bound_s: int = 0
+    bio: Node | None = None
 
 
 @dataclass
@@ -155,11 +159,15 @@ class Challenge:
             "nonce": b64u(self.nonce),
             "payload": self.payload,
             "bindingHash": b64u(digest),
-            "allowed": ["MPIN", "WEBAUTHN"] if self.options else ["MPIN"],
+            "allowed": self.allowed(),
             "attemptsLeft": 3,
             "expiresAt": NOW,
             "webauthnOptions": self.options,
         }
+
+    def allowed(self) -> list[str]:
+        passkey = ["WEBAUTHN"] if self.options else []
+        return ["MPIN", *passkey, *(["BIOMETRIC"] if self.device.bio else [])]
 
     def digest(self) -> bytes:
         return hashlib.sha256(self.message()).digest()

@@ -259,14 +259,17 @@ class SignInBank(FakeBank):
             if challenge.purpose == "PAYMENT":
                 return refusal("CHALLENGE_FAILED")
             return refusal(INVALID, "CredentialError")
-        credential = given["response"].get("webauthn")
-        if credential is None:
-            wrong = super().judge(challenge, given)
-        else:
-            wrong = self.passkey(challenge, given, credential)
+        wrong = self.person(challenge, given)
         if wrong is not None:
             self.count(challenge)
         return wrong
+
+    def person(self, challenge: Challenge, given: Node) -> Node | None:
+        """Judge the person's factor once the phone's key is known to be right."""
+        credential = given["response"].get("webauthn")
+        if credential is None:
+            return super().judge(challenge, given)
+        return self.passkey(challenge, given, credential)
 
     def count(self, challenge: Challenge) -> None:
         challenge.wrong += 1

@@ -124,6 +124,7 @@ async def test_usage_exits_two(fake: Fake, tmp_path: Path) -> None:
         ("query", "no-such-file"),
         ("query", "{ me { id } }", "--variables", "[]"),
         ("login", "--with", "passkey"),
+        ("login", "--with", "biometric"),
         ("pay", "ben", "lots", "INR"),
         ("fly",),
     ):
@@ -220,6 +221,31 @@ async def test_a_passkey_is_registered_signs_in_and_approves(
     assert fake.bank.customers[0].accounts[0].minor == 4_824_500
 
 
+async def test_a_finger_signs_in_and_approves_until_another_one_is_added(
+    fake: Fake, tmp_path: Path
+) -> None:
+    login = ("login", "--with", "biometric")
+    pay = ("pay", "savings", "5.00", "INR", "--approve", "biometric")
+    steps = [
+        (("enrol", "asha", "--biometric"), 0, "biometric  key set"),
+        (("biometric", "on"), 0, "Asha-1 has a biometric key already"),
+        (login, 0, "device key, BIOMETRIC"),
+        (pay, 0, "device key and BIOMETRIC"),
+        (("--finger", "Eve's thumb", *login), 1, "does not know this finger"),
+        (("biometric", "add-finger", "Eve's thumb"), 0, "key is destroyed"),
+        (login, 2, "this phone has no BIOMETRIC"),
+        (("biometric", "on"), 0, "Asha-1 has a biometric key\n"),
+        (("biometric", "off"), 0, "Asha-1 has no biometric key any more"),
+        (login, 2, "this phone has no BIOMETRIC"),
+    ]
+
+    for words, code, said in steps:
+        ran = await run(fake, tmp_path, *words)
+        assert (ran.exit_code, said in ran.output) == (code, True), (words, ran.output)
+
+    assert fake.bank.customers[0].accounts[0].minor == 4_824_500
+
+
 async def test_a_proof_without_a_movable_clock_holds_partly(
     fake: Fake, tmp_path: Path
 ) -> None:
@@ -232,8 +258,17 @@ async def test_a_proof_without_a_movable_clock_holds_partly(
 
 
 async def test_words_that_name_nothing_are_refused(fake: Fake, tmp_path: Path) -> None:
-    for words in (("login", "--with", "face"), ("airplane", "maybe"), ("proof", "6")):
+    for words in (("login", "--with", "face"), ("airplane", "maybe"), ("proof", "8")):
         ran = await run(fake, tmp_path, *words)
 
         assert ran.exit_code == 2, words
     assert fake.bank.calls == []
+
+
+def test_the_help_says_each_command_in_one_whole_line() -> None:
+    shown = invoke(["--help"]).output.partition("Commands:")[2]
+
+    assert "..." not in shown
+    groups = ("biometric", "totp", "recovery")
+    for word in ("demo", "devices", "revoke", "panic", "thief", *groups):
+        assert f"  {word} " in shown

@@ -58,7 +58,7 @@ async def test_a_fourth_phone_says_what_to_do(fake: Fake) -> None:
             await phone.enrol()
 
     async with fake.phone("Asha-4") as phone:
-        with pytest.raises(Refused, match="make clean") as told:
+        with pytest.raises(Refused, match="--replace NAME") as told:
             await phone.enrol()
 
     assert told.value.code == "TOO_MANY_DEVICES"

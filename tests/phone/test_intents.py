@@ -11,6 +11,7 @@ from mock_mobile_client.intents import (
     PaymentIntent,
     SignInIntent,
     StepUpIntent,
+    VouchIntent,
     check,
     last_digits,
 )
@@ -140,6 +141,27 @@ def test_a_step_up_for_another_call_is_not_signed(changes: dict[str, object]) ->
 
     with pytest.raises(NotAsIntended):
         check(challenge(ChallengePurpose.STEP_UP, payload), SAVE_BEN, DEVICE)
+
+
+@pytest.mark.parametrize("name", ["phoneModel", "platform", "network", "deviceId"])
+def test_only_the_new_phone_that_was_shown_is_vouched_for(name: str) -> None:
+    intent = VouchIntent("Pixel 9", "ANDROID", "203.0.113.7")
+    payload: JsonObject = {
+        "v": 1,
+        "challengeId": "chl_1",
+        "enrolmentId": b64url(bytes(32)),
+        "deviceId": DEVICE,
+        "phoneModel": "Pixel 9",
+        "platform": "ANDROID",
+        "network": "203.0.113.7",
+        "summary": "Let a new phone in",
+    }
+    purpose = ChallengePurpose.LOGIN_APPROVAL
+
+    check(challenge(purpose, payload), intent, DEVICE)
+    other = challenge(purpose, {**payload, name: "another"})
+    with pytest.raises(NotAsIntended, match=name):
+        check(other, intent, DEVICE)
 
 
 def test_a_sign_in_holds_nothing_besides_the_sign_in() -> None:

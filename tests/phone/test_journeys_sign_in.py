@@ -1,4 +1,4 @@
-"""The scenario's steps about passkeys and refresh tokens, twice on one bank."""
+"""The scenario's steps about further factors and refresh tokens, twice on one bank."""
 
 from contextlib import AsyncExitStack
 
@@ -17,6 +17,8 @@ ORDER = (
     steps.pay_with_passkey,
     steps.refresh_tokens,
     steps.copy_refresh_token,
+    steps.set_biometric_key,
+    steps.use_biometric_key,
 )
 
 
@@ -42,6 +44,9 @@ async def test_the_steps_pass_twice_and_leave_the_balances(fake: Fake) -> None:
     assert first[0] == "Asha-1 registered by step-up"
     assert second[0] == "Asha-1 already registered"
     assert second[4].endswith("the session lives on")
+    assert first[5] == "key behind Asha's right thumb set by step-up"
+    assert second[5] == "key behind Asha's right thumb already set"
+    assert second[6].endswith("5.00 INR to Ben and back")
     accounts = [a for customer in fake.bank.customers for a in customer.accounts]
     assert [a.minor for a in accounts] == [4_825_000, 12_000_000, 931_050]
     assert len(fake.bank.passkeys) == 1

@@ -157,7 +157,7 @@ async def test_what_does_not_come_is_named(fake: Fake) -> None:
 
 async def test_a_bank_without_a_socket_is_unreachable(fake: Fake) -> None:
     async with await signed_in(fake) as phone:
-        phone.handset.api.endpoint = "http://127.0.0.1:1/graphql"
+        phone.handset.api.door = "http://127.0.0.1:1/graphql"
         with pytest.raises(Unreachable):
             async with phone.live():
                 await asyncio.sleep(0)

@@ -1,5 +1,7 @@
 """The code is read from the SMS, and never from an old one."""
 
+import asyncio
+
 import pytest
 
 from mock_mobile_client.errors import Unreachable
@@ -29,6 +31,18 @@ async def test_a_message_is_read_once_and_an_old_one_never(fake: Fake) -> None:
     assert await inbox.otp(wait_s=0) == "222222"
     with pytest.raises(Unreachable, match="no SMS"):
         await inbox.otp(wait_s=0)
+
+
+async def test_a_notice_that_comes_before_the_code_is_passed_over(fake: Fake) -> None:
+    inbox = Inbox(fake.url, fake.bank.customers[0].phone)
+    await inbox.skip()
+    arrive(fake, "A phone was added to your bank.")
+    async with asyncio.TaskGroup() as tasks:
+        asked = tasks.create_task(inbox.otp(wait_s=5))
+        await asyncio.sleep(0.05)
+        arrive(fake, "<#> 333333 new")
+
+    assert asked.result() == "333333"
 
 
 async def test_a_sandbox_that_is_not_there_is_named() -> None:

@@ -25,7 +25,7 @@ async def test_proof_seven_holds_and_leaves_the_balances(fake: Fake) -> None:
 
     assert minor(fake) == AT_FIRST
     assert fake.bank.offset_s == 301
-    assert len([line for line in told if "nothing moved" in line]) == 8
+    assert len([line for line in told if "nothing moved" in line]) == 10
     assert "50 identical answers at once: equal results, one debit" in told
 
 

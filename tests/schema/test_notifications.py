@@ -102,8 +102,9 @@ async def desk(bank_database: Settings, clock: StoppedClock, vault: Vault) -> De
         directory=nobody,
         otps=nobody,
         outbox=nobody,
-        identity=nobody,
+        proofs=nobody,
         attestations=nobody,
+        moves=nobody,
     )
     bank = Bank(world, devices, nobody)
     bank.sessions = bank

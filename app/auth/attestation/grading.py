@@ -26,6 +26,7 @@ from app.clock import Clock
 from app.settings import Settings
 
 if TYPE_CHECKING:  # certificates are read at first use: a bank starts without them
+    from app.auth.attestation.android import Wanted
     from app.auth.attestation.roots import Roots
 
 _TEXT_MAX = 65_536
@@ -95,6 +96,39 @@ class Attestations:
             raise Rejected(Fault.WEAK)
         return self._graded(found.level, found.summary, found.key, found.counter)
 
+    async def judge_personal(
+        self, platform: Platform, evidence: Evidence | None, nonce: bytes, key: Jwk
+    ) -> Summary:
+        """Judge the statement about a biometric key (2.7); gives what was found.
+
+        An iPhone sends none, because App Attest says nothing about other keys: the
+        grade of the device stands for both. One of an Android phone has to say that
+        each use of the key needs a finger or a face.
+
+        Args:
+            platform: what the phone said it is when it enrolled.
+            evidence: what it sent, if anything.
+            nonce: the nonce the key signed; the vendor's challenge is made of it.
+            key: the biometric key.
+
+        Raises:
+            Rejected: policy asks for more, or the statement is not good.
+        """
+        android = platform is Platform.ANDROID
+        required = android and self._settings.attestation == "require"
+        if evidence is None:
+            if required:
+                raise Rejected(Fault.ABSENT)
+            return {}
+        if not android or not isinstance(evidence, AndroidChain):
+            raise Rejected(Fault.PLATFORM)
+        found = await asyncio.to_thread(
+            self._verify, evidence, nonce, key, personal=True
+        )
+        if required and found.level is not AttestationGrade.STRONG:
+            raise Rejected(Fault.WEAK)
+        return found.summary
+
     # -------------------------------------------------------------- inside
 
     async def _verified(
@@ -106,12 +140,18 @@ class Attestations:
         # Milliseconds of signatures, and the first call loads the libraries.
         return await asyncio.to_thread(self._verify, evidence, nonce, key)
 
-    def _verify(self, evidence: Evidence, nonce: bytes, key: Jwk) -> Attested:
+    def _verify(
+        self, evidence: Evidence, nonce: bytes, key: Jwk, *, personal: bool = False
+    ) -> Attested:
         from app.auth.attestation import roots  # noqa: PLC0415  -- see above
 
         trusted = self._roots or roots.vendors()
         if isinstance(evidence, AndroidChain):
-            return self._android(evidence, nonce, key, trusted)
+            from app.auth.attestation.android import Wanted  # noqa: PLC0415  -- same
+
+            challenge = signing.attestation_challenge(nonce)
+            wanted = Wanted(challenge=challenge, key=key, person=personal)
+            return self._android(evidence, wanted, trusted)
         from app.auth.attestation import apple  # noqa: PLC0415  -- see above
 
         policy = apple.ApplePolicy(
@@ -126,7 +166,7 @@ class Attestations:
         )
 
     def _android(
-        self, evidence: AndroidChain, nonce: bytes, key: Jwk, trusted: "Roots"
+        self, evidence: AndroidChain, wanted: "Wanted", trusted: "Roots"
     ) -> Attested:
         from app.auth.attestation import android  # noqa: PLC0415  -- see above
 
@@ -135,7 +175,6 @@ class Attestations:
             patch_floor=self._settings.android_patch_floor,
             roots=trusted.android,
         )
-        wanted = android.Wanted(challenge=signing.attestation_challenge(nonce), key=key)
         chain = _bytes(*evidence.certificates)
         return android.verify(chain, wanted, policy, self._clock)
 

@@ -2,11 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
 from app.database import Tx
 from app.ids import CustomerId
+
+
+class CodeKind(StrEnum):
+    """What a printed code is for; a reset stands in for every other proof."""
+
+    ACTIVATION = "ACTIVATION"
+    RESET = "RESET"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +34,14 @@ class IdentityProof(Protocol):
     """Activation codes by letter or branch; other banks plug in their own."""
 
     async def issue(
-        self, tx: Tx, customer: CustomerId, *, by: str, at: datetime, code: str | None
+        self,
+        tx: Tx,
+        customer: CustomerId,
+        *,
+        by: str,
+        at: datetime,
+        code: str | None,
+        kind: CodeKind = CodeKind.ACTIVATION,
     ) -> str:
         """Make the one live code of a customer; a given one only outside production.
 

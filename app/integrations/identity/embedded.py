@@ -5,22 +5,19 @@ as a peppered MAC, never in clear (auth.md 2.11).
 """
 
 import hmac
-import secrets
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from app import database
+from app.crockford import made, plain, printed
 from app.database import Tx
 from app.ids import CustomerId, uuid7
-from app.integrations.identity import ProofRef
+from app.integrations.identity import CodeKind, ProofRef
 from app.settings import Environment, Misconfigured, Settings
 from app.vault import Vault
 
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LENGTH = 12
-_GROUP = 4
 _PURPOSE = "mac/activation"
-_READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1", " ": None, "-": None})
 
 
 class EmbeddedIdentity:
@@ -36,7 +33,14 @@ class EmbeddedIdentity:
         self._vault = vault
 
     async def issue(
-        self, tx: Tx, customer: CustomerId, *, by: str, at: datetime, code: str | None
+        self,
+        tx: Tx,
+        customer: CustomerId,
+        *,
+        by: str,
+        at: datetime,
+        code: str | None,
+        kind: CodeKind = CodeKind.ACTIVATION,
     ) -> str:
         """Make the one live code of a customer; the one before it dies.
 
@@ -45,7 +49,7 @@ class EmbeddedIdentity:
         """
         if code is not None and self._settings.env is Environment.PRODUCTION:
             raise Misconfigured("production makes its activation codes itself")
-        chosen = plain(code or "".join(secrets.choice(_ALPHABET) for _ in range(12)))
+        chosen = plain(code or made(_LENGTH))
         await tx.rows(
             "UPDATE activation_code SET used_at = $2 "
             "WHERE customer_id = $1 AND used_at IS NULL RETURNING id",
@@ -55,7 +59,7 @@ class EmbeddedIdentity:
         await tx.rows(
             "INSERT INTO activation_code (id, customer_id, kind, mac, key_id, "
             "issued_by, issued_at, expires_at) "
-            "VALUES ($1, $2, 'ACTIVATION', $3, $4, $5, $6, $7) RETURNING id",
+            "VALUES ($1, $2, $8, $3, $4, $5, $6, $7) RETURNING id",
             uuid7(),
             customer,
             self._vault.mac(_PURPOSE, message(customer, chosen)),
@@ -63,10 +67,9 @@ class EmbeddedIdentity:
             by,
             at,
             at + timedelta(days=self._settings.activation_code_days),
+            kind,
         )
-        return "-".join(
-            chosen[start : start + _GROUP] for start in range(0, len(chosen), _GROUP)
-        )
+        return printed(chosen)
 
     async def check(
         self, customer: CustomerId, code: str, *, at: datetime, charge: bool
@@ -94,10 +97,14 @@ class EmbeddedIdentity:
         return None
 
     async def consume(self, tx: Tx, proof: ProofRef, *, at: datetime) -> bool:
-        """Use a code up; a reusable one of the demo only has to be live."""
+        """Use a code up; a reusable one of the demo only has to be live.
+
+        A reset code is never reusable: what it removes would be removed again.
+        """
         row = await tx.one(
-            "UPDATE activation_code SET used_at = CASE WHEN $3 = 1 THEN used_at "
-            "ELSE $2 END, tries = 0 WHERE id = $1 AND used_at IS NULL RETURNING id",
+            "UPDATE activation_code SET used_at = CASE WHEN $3 = 1 "
+            "AND kind = 'ACTIVATION' THEN used_at ELSE $2 END, tries = 0 "
+            "WHERE id = $1 AND used_at IS NULL RETURNING id",
             proof.id,
             at,
             int(self._settings.activation_reusable),
@@ -114,11 +121,6 @@ class EmbeddedIdentity:
             )
 
         await database.transaction(work, name="identity.charge")
-
-
-def plain(text: str) -> str:
-    """Bring a typed code into its one form: `7k2m-q9xt` is `7K2MQ9XT`."""
-    return text.upper().translate(_READ_AS)
 
 
 def message(customer: CustomerId | str, code: str) -> bytes:

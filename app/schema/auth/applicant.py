@@ -6,11 +6,13 @@ import strawberry
 from strawberry import UNSET
 
 from app.auth import signing
-from app.auth.applicant import Activation
+from app.auth.applicant import Activation, OtherPhone, OtherProof, Shown
 from app.auth.attestation import AndroidChain, AppAttestation, Evidence
 from app.auth.binding import BindRequest
 from app.auth.errors import ChallengeFailed, EnrolmentExpired
 from app.auth.keys import Jwk, KeyRefused, read_jwk
+from app.errors import BadRequest
+from app.ids import DeviceId
 from app.schema.auth.devices import BoundDevice, Device
 from app.schema.auth.enums import IdentityMethod, Platform
 from app.schema.refusals import UserError
@@ -101,6 +103,35 @@ class IdentityProofInput:
     """The second proof of the person."""
 
     activation_code: str | None = strawberry.field(default=UNSET, directives=SENSITIVE)
+    totp: str | None = strawberry.field(default=UNSET, directives=SENSITIVE)
+    recovery_code: str | None = strawberry.field(default=UNSET, directives=SENSITIVE)
+    other_device: bool | None = strawberry.field(
+        default=UNSET,
+        description="Send it again to ask whether the other device has answered.",
+    )
+
+    def read(self, customer_number: str) -> Shown | OtherPhone:
+        """Give the proof as the room knows it.
+
+        Raises:
+            BadRequest: it is empty.
+        """
+        if self.other_device:
+            return OtherPhone(customer_number=customer_number)
+        if self.activation_code:
+            return Activation(
+                customer_number=customer_number, code=self.activation_code
+            )
+        others = {
+            IdentityMethod.TOTP: self.totp,
+            IdentityMethod.RECOVERY_CODE: self.recovery_code,
+        }
+        for method, code in others.items():
+            if code:
+                return OtherProof(
+                    customer_number=customer_number, code=code, method=method
+                )
+        raise BadRequest("`proof` names exactly one way.")
 
 
 @strawberry.input(description="`customerNumber` goes with every method.")
@@ -117,7 +148,10 @@ class EnrolmentProveIdentityPayload:
     """The nonce of step 4."""
 
     binding_nonce: str | None = strawberry.field(
-        default=None, description="32 random bytes, b64url."
+        default=None,
+        description=(
+            "32 random bytes, b64url; null while another device has not answered."
+        ),
     )
     binding_expires_at: datetime | None = None
     bound_devices: list[BoundDevice] | None = strawberry.field(
@@ -188,7 +222,9 @@ class NoAttestationInput:
 @strawberry.input(
     one_of=True,
     description=(
-        "Exactly one. Which challenge the phone must attest: auth.md §2.2 (device key)."
+        "Exactly one. Which challenge the phone must attest: auth.md §2.2 (device key) "
+        "and §2.7 (biometric key). The biometric key of an iPhone uses `none`: App "
+        "Attest cannot attest a second key."
     ),
 )
 class AttestationInput:
@@ -199,8 +235,8 @@ class AttestationInput:
     none: NoAttestationInput | None = strawberry.field(
         default=UNSET,
         description=(
-            "The platform has none for this key (browser, simulator, old phone): for a "
-            "device key only where policy says so."
+            "The platform has none for this key (browser, simulator, old phone, see "
+            "above): for a device key only where policy says so."
         ),
     )
 
@@ -212,6 +248,17 @@ class AttestationInput:
             given = self.app_attest
             return AppAttestation(given.key_id, given.attestation_object)
         return None
+
+    def coerced(self) -> dict[str, object]:
+        """Write it down as an approval shows it: what is masked as its hash."""
+        if self.android_key:
+            return {"androidKey": {"chain": list(self.android_key.chain)}}
+        if self.app_attest:
+            given = self.app_attest
+            hashed = signing.sha256(given.attestation_object.encode())
+            shown = {"sha256": signing.b64u(hashed)}
+            return {"appAttest": {"keyId": given.key_id, "attestationObject": shown}}
+        return {"none": {"reason": self.none.reason if self.none else ""}}
 
 
 @strawberry.input
@@ -228,6 +275,14 @@ class DeviceBindInput:
         )
     )
     attestation: AttestationInput
+    replace_device_ids: list[strawberry.ID] | None = strawberry.field(
+        default=UNSET,
+        description=(
+            "Devices this one takes the place of: the same phone enrolled again, a "
+            "phone that is lost. They are LOCKED at once, count no longer among the "
+            "three, and are REVOKED when this one is ACTIVE."
+        ),
+    )
 
     def read(self) -> BindRequest:
         """Give the request as the room knows it.
@@ -246,6 +301,7 @@ class DeviceBindInput:
             jwk=self.jwk.read(),
             signature=self.signature,
             attestation=self.attestation.read(),
+            replaces=tuple(map(DeviceId.parse, self.replace_device_ids or ())),
         )
 
 

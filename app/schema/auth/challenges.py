@@ -73,8 +73,8 @@ class ChallengeDisplay:
         "device, one purpose and one payload; no other device can read it. The app "
         "shows what `payload` says, hashes that text itself and signs M = "
         "'sixpence/<purpose>/v1', a zero byte, the 32 bytes of `nonce`, SHA-256 of "
-        "`payload`; <purpose> is login, payment or step-up. Every factor covers "
-        "SHA-256 of M."
+        "`payload`; <purpose> is login, payment, step-up or login-approval. Every "
+        "factor covers SHA-256 of M."
     )
 )
 class Challenge(Node):
@@ -172,12 +172,23 @@ class FactorResponse:
         description="PublicKeyCredential.toJSON() of the assertion.",
         directives=SENSITIVE,
     )
+    device_signature: str | None = strawberry.field(
+        default=UNSET,
+        description=(
+            "b64url raw ES256 signature (64 bytes) of the biometric key over M."
+        ),
+        directives=SENSITIVE,
+    )
+    totp: str | None = strawberry.field(default=UNSET, directives=SENSITIVE)
 
     def given(self) -> room.FactorResponse:
         """Give the answer as the room knows it."""
         webauthn = cast("Mapping[str, object] | None", self.webauthn or None)
         return room.FactorResponse(
-            mpin_proof=self.mpin_proof or None, webauthn=webauthn
+            mpin_proof=self.mpin_proof or None,
+            webauthn=webauthn,
+            device_signature=self.device_signature or None,
+            totp=self.totp or None,
         )
 
 

@@ -3,10 +3,9 @@
 import strawberry
 
 from app.auth import signing
-from app.auth.applicant import Activation, StartRequest
+from app.auth.applicant import OtherPhone, StartRequest
 from app.auth.errors import EnrolmentExpired
 from app.auth.otp import EnrolmentId
-from app.errors import BadRequest
 from app.ids import MalformedId
 from app.schema import guards
 from app.schema.auth.applicant import (
@@ -109,7 +108,8 @@ class Mutation:
             "Step 4: registers the device key; the DPoP proof of the request must be "
             "of the same key. Set a first factor within 15 minutes. All other devices "
             "and the phone number are told. Sending it again with the same key gives "
-            "the same device. Refusals: ATTESTATION_REJECTED, CHALLENGE_FAILED, "
+            "the same device; the same phone enrolled again names its old binding in "
+            "`replaceDeviceIds`. Refusals: ATTESTATION_REJECTED, CHALLENGE_FAILED, "
             "ENROLMENT_EXPIRED, TOO_MANY_DEVICES."
         ),
     )
@@ -186,14 +186,15 @@ async def _verify(
 async def _prove(
     context: Context, given: EnrolmentProveIdentityInput
 ) -> EnrolmentProveIdentityPayload:
-    code = given.proof.activation_code
-    if not code:
-        raise BadRequest("`proof` names exactly one way.")
-    proven = await context.bank.enrolments.prove(
-        context.actor,
-        _enrolment_id(given.enrolment_id),
-        Activation(customer_number=given.customer_number, code=code),
-    )
+    bank, actor = context.bank, context.actor
+    enrolment = _enrolment_id(given.enrolment_id)
+    shown = given.proof.read(given.customer_number)
+    if isinstance(shown, OtherPhone):
+        proven = await bank.vouching.prove(actor, enrolment, shown)
+    else:
+        proven = await bank.enrolments.prove(actor, enrolment, shown)
+    if proven is None:
+        return EnrolmentProveIdentityPayload()
     return EnrolmentProveIdentityPayload(
         binding_nonce=signing.b64u(proven.binding_nonce),
         binding_expires_at=proven.binding_expires_at,

@@ -80,6 +80,7 @@ scalars.enum(
     Purpose,
     "ChallengePurpose",
     STEP_UP="Approval of another field; `action` names it.",
+    LOGIN_APPROVAL="Another device of the customer asks to be let in.",
 )
 scalars.enum(
     ChallengeState,
@@ -95,5 +96,13 @@ scalars.enum(
     IdentityMethod,
     "IdentityMethod",
     "Ways to prove the person, in the bank's order.",
-    ACTIVATION_CODE="A code from branch or letter: single use, 14 days, 10 tries.",
+    ACTIVATION_CODE=(
+        "A code from branch or letter: single use, 14 days, 10 tries. One made by "
+        "staff as a reset also stands in for TOTP."
+    ),
+    TOTP=(
+        "Required instead of the others when the customer has an authenticator app: "
+        "the answer to a stolen SIM."
+    ),
+    OTHER_DEVICE="Another bound device of the customer confirms; see loginApproval.",
 )

@@ -205,7 +205,7 @@ async def signed_in(context: Context, given: LoginFinishInput) -> TokenPair:
     """Judge an answer and go on as the session it made.
 
     Raises:
-        Refusal: as `Logins.finish`.
+        Refusal, TotpAsked: as `Logins.finish`.
     """
     done = await context.bank.logins.finish(
         context.actor,

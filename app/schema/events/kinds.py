@@ -12,9 +12,10 @@ from app.schema import scalars
 from app.schema.accounts.accounts import Account, Transaction
 from app.schema.accounts.figures import Balance
 from app.schema.auth.devices import Device
+from app.schema.auth.security_log import AuditEntry
 from app.schema.payments.beneficiaries import Beneficiary
 from app.schema.payments.payments import Payment, PaymentStep
-from app.schema.scalars import EventCursor, Int64, Node
+from app.schema.scalars import EventCursor, Int64
 
 scalars.enum(
     Category,
@@ -194,38 +195,6 @@ class DeviceChanged:
     def of(cls, fact: facts.DeviceChanged) -> "DeviceChanged":
         """Show the fact."""
         return cls(device=Device.of(fact.device))
-
-
-@strawberry.type(
-    description=(
-        "One entry of the append-only audit chain. The hashes that link the entries "
-        "are in the export and the audit command."
-    )
-)
-class AuditEntry(Node):
-    """One act, as the customer may see it."""
-
-    at: datetime
-    actor: str = strawberry.field(
-        description="customer, staff, system or third party; staff without a name."
-    )
-    action: str = strawberry.field(
-        description="Name of the field or job, for example deviceRevoke."
-    )
-    object: str | None = strawberry.field(description="Id of the object.")
-    outcome: str = strawberry.field(description="ok, refused:<code> or failed.")
-
-    @classmethod
-    def of(cls, shot: facts.AuditShot) -> "AuditEntry":
-        """Show the entry of a fact."""
-        return cls(
-            id=strawberry.ID(shot.id),
-            at=shot.at,
-            actor=shot.actor,
-            action=shot.action,
-            object=shot.object,
-            outcome=shot.outcome,
-        )
 
 
 @strawberry.type(description="Show at once, whatever the screen.")

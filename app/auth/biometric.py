@@ -1,0 +1,248 @@
+"""The biometric key of a phone: a second key that a finger or a face opens (2.7).
+
+The new key signs for itself, over a current nonce of the server and both thumbprints;
+the device key vouches for it by the proof of the request. The first factor is free for
+fifteen minutes after binding; later a session and an approval are needed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from app import audit, database
+from app.auth import alerts, factors, replacing, signing
+from app.auth.actor import Actor, Level
+from app.auth.attestation import Evidence, Rejected, Summary
+from app.auth.attestation.grading import Attestations
+from app.auth.device import COLUMNS, Device, read_device
+from app.auth.dpop import Proofs
+from app.auth.errors import AttestationRejected, ChallengeFailed
+from app.auth.gate import require_usable
+from app.auth.keys import Jwk
+from app.auth.step_up import Grant, StepUps, StepUpWish
+from app.clock import Clock
+from app.database import Tx
+from app.errors import Forbidden, NotAllowed
+from app.settings import Settings
+
+_OPERATION = "biometricKeySet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRequest:
+    """A new biometric key as the phone sends it.
+
+    Args:
+        jwk: the key.
+        nonce: a current value of the `DPoP-Nonce` header.
+        signature: b64url signature of the new key.
+        attestation: what the phone's vendor says about the key, if it was sent along.
+        coerced: the whole input, as an approval shows it.
+    """
+
+    jwk: Jwk
+    nonce: str
+    signature: str
+    attestation: Evidence | None
+    coerced: Mapping[str, object] = field(repr=False)
+
+
+class Biometrics:
+    """Sets biometric keys.
+
+    Args:
+        clock: the bank's clock.
+        settings: how long a factor set by a passkey alone is young.
+        proofs: knows the server's nonces.
+        attestations: judges what a key's vendor says about it.
+        step_ups: asks for the approval of a change.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        settings: Settings,
+        proofs: Proofs,
+        attestations: Attestations,
+        step_ups: StepUps,
+    ) -> None:
+        self._clock = clock
+        self._young = timedelta(seconds=settings.cooling_s)
+        self._proofs = proofs
+        self._attestations = attestations
+        self._step_ups = step_ups
+
+    async def set(self, actor: Actor, request: KeyRequest) -> Device:
+        """Keep a new key in place of the former one; the same key changes nothing.
+
+        Args:
+            actor: the phone, with or without a session.
+            request: key, nonce, signature, attestation.
+
+        Raises:
+            ChallengeFailed: the nonce is not current, the key signed something else, or
+                it is a key of some phone already.
+            AttestationRejected: policy asks for one, or the one that came is not good.
+            Forbidden: a factor exists and there is no session.
+            StepUpRequired: a factor exists; the change must be approved.
+            NotAllowed: no factor, and the time for a first one is over.
+            DeviceLocked, DeviceBlocked: the phone may not.
+        """
+        device = await self._device(actor)
+        require_usable(device.state)
+        nonce = self._require_signed(device, request)
+        if await self._is_same(device, request.jwk):
+            return device
+        found = await self._judged(actor, device, request, nonce)
+        await _require_unused(request.jwk)
+        grant = await self._grant(actor, device, request)
+
+        async def work(tx: Tx) -> None:
+            await factors.take_turn(tx, device.customer)
+            if await _has_key(tx, device, request.jwk):
+                return  # the identical call was faster
+            full_from = self._clock.now()
+            if grant is None:
+                await self._require_first(tx, device)
+            else:
+                full_from = await self._full_from(tx, device, grant)
+            now = self._clock.now()
+            await replacing.take_key(tx, request.jwk, device.id, now)
+            await self._keep(tx, actor, device, (request.jwk, full_from, found))
+
+        await database.transaction(work, name="auth.biometric_set")
+        return device
+
+    # -------------------------------------------------------------- what came
+
+    def _require_signed(self, device: Device, request: KeyRequest) -> bytes:
+        """Demand a current nonce and the key's own signature; gives the nonce."""
+        if not self._proofs.is_current(request.nonce):
+            raise ChallengeFailed(field=["nonce"])
+        nonce = signing.unb64u(request.nonce, signing.NONCE_BYTES)
+        jkt = request.jwk.thumbprint
+        message = signing.biometric_message(nonce, device.jkt, jkt)
+        try:
+            signature = signing.unb64u(request.signature, signing.SIGNATURE_BYTES)
+        except signing.MalformedText:
+            raise ChallengeFailed(field=["signature"]) from None
+        if not signing.is_signed(request.jwk.public, signature, message):
+            raise ChallengeFailed(field=["signature"])
+        return nonce
+
+    async def _is_same(self, device: Device, jwk: Jwk) -> bool:
+        """Recognise a lost answer: the phone sends the same key again."""
+        row = await database.read_one(
+            "SELECT id FROM device WHERE id = $1 AND bio_jkt = $2",
+            device.id,
+            jwk.thumbprint,
+        )
+        return row is not None
+
+    async def _judged(
+        self, actor: Actor, device: Device, request: KeyRequest, nonce: bytes
+    ) -> Summary:
+        """Judge the key's attestation; a refused one leaves a line in the audit."""
+        try:
+            return await self._attestations.judge_personal(
+                device.platform, request.attestation, nonce, request.jwk
+            )
+        except Rejected as no:
+            entry = actor.entry(
+                "biometric_key.failed",
+                self._clock.now(),
+                object=str(device.id),
+                outcome=audit.Outcome.DENIED,
+                code=AttestationRejected.code,
+                detail={"why": no.fault.value},
+            )
+            await audit.denied(entry)
+            raise AttestationRejected from None
+
+    # -------------------------------------------------------------- who may
+
+    async def _grant(
+        self, actor: Actor, device: Device, request: KeyRequest
+    ) -> Grant | None:
+        """Decide between the two faces: the free first set, or an approved change."""
+        first = await database.read_one(factors.ANY, device.id) is None
+        if first and (self._in_time(device) or actor.level < Level.LOGIN):
+            return None
+        if actor.level < Level.LOGIN:
+            raise Forbidden(requiredLevel="LOGIN")
+        wish = StepUpWish(
+            operation=_OPERATION,
+            input=request.coerced,
+            summary=f"Use finger or face on {device.name}",
+        )
+        return await self._step_ups.require(actor, wish)
+
+    async def _require_first(self, tx: Tx, device: Device) -> None:
+        if await factors.has_any(tx, device.id):
+            raise Forbidden(requiredLevel="LOGIN")
+        if not self._in_time(device):
+            raise NotAllowed("Please enrol this phone again.")
+
+    def _in_time(self, device: Device) -> bool:
+        until = device.first_factor_until
+        return until is not None and until > self._clock.now()
+
+    async def _full_from(self, tx: Tx, device: Device, grant: Grant) -> datetime:
+        """Use the approval up; what gave it decides whether the key is young (1.3)."""
+        await factors.hold_wishes(tx, grant.actor.known_session)
+        by = await self._step_ups.consume(tx, grant)
+        now = self._clock.now()
+        full_from = await factors.full_from(tx, device.id, by, now, self._young)
+        await factors.void_wishes(tx, device.id, full_from, now)
+        return full_from
+
+    # -------------------------------------------------------------- rows
+
+    async def _device(self, actor: Actor) -> Device:
+        row = await database.read_one(
+            f"SELECT {COLUMNS} FROM device WHERE id = $1",  # noqa: S608  -- our own column list
+            actor.known_device,
+        )
+        assert row is not None  # noqa: S101  -- the guard found it
+        return read_device(row, self._clock.now())
+
+    async def _keep(
+        self, tx: Tx, actor: Actor, device: Device, kept: tuple[Jwk, datetime, Summary]
+    ) -> None:
+        jwk, full_from, found = kept
+        now = self._clock.now()
+        row = await tx.one(
+            "UPDATE device SET bio_jkt = $2, bio_jwk = $3, bio_failed = 0, "
+            "bio_paused_until = NULL, bio_set_at = $4, bio_full_from = $5 "
+            "WHERE id = $1 AND state IN ('COOLING', 'ACTIVE') RETURNING id",
+            device.id,
+            jwk.thumbprint,
+            jwk.text,
+            now,
+            full_from,
+        )
+        if row is None:  # locked or removed since it was looked at
+            raise ChallengeFailed
+        entry = actor.entry(
+            "biometric_key.set", now, object=str(device.id), detail=dict(found)
+        )
+        alerts.tell(tx, entry, f"Finger or face was switched on for {device.name}.")
+
+
+async def _has_key(tx: Tx, device: Device, jwk: Jwk) -> bool:
+    row = await tx.one(
+        "SELECT id FROM device WHERE id = $1 AND bio_jkt = $2",
+        device.id,
+        jwk.thumbprint,
+    )
+    return row is not None
+
+
+async def _require_unused(jwk: Jwk) -> None:
+    """Refuse a key of some phone before anybody approves it."""
+    used = await database.read_one(
+        "SELECT jkt FROM used_key WHERE jkt = $1", jwk.thumbprint
+    )
+    if used is not None:
+        raise ChallengeFailed

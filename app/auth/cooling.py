@@ -1,0 +1,80 @@
+"""What a phone in its waiting time may not do, and how long it waits (auth.md 6.3).
+
+A phone that is COOLING changes no security: it revokes and unlocks nobody, removes no
+factor, raises no limit. An older ACTIVE phone of the customer does that instead.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from app import audit, database
+from app.auth.actor import Actor, DeviceState
+from app.auth.device import state_at
+from app.auth.errors import CoolingPeriod
+from app.database import Tx
+from app.ids import DeviceId
+from app.rows import Row
+from app.settings import Settings
+
+RESET = "RESET"
+_STANDING = "SELECT state, cooling_until FROM device WHERE id = $1"
+# Half lengths of `COOLING_S`: 24 hours, 12 in Singapore, 72 after a reset code.
+_HALVES: Mapping[str, int] = MappingProxyType(
+    {"standard": 2, "IN": 2, "SG": 1, RESET: 6}
+)
+
+
+def profile_of(proof_kind: str, settings: Settings) -> str:
+    """Name the profile of a new binding, by what proved the person."""
+    return RESET if proof_kind == RESET else settings.cooling_profile
+
+
+def length(profile: str, settings: Settings) -> timedelta:
+    """Give the waiting time of a profile."""
+    return timedelta(seconds=settings.cooling_s * _HALVES[profile] // 2)
+
+
+async def require_cooled(actor: Actor, operation: str, now: datetime) -> None:
+    """Refuse a change of security that a COOLING phone asks for; before a step-up.
+
+    The try stays in the audit: whoever enrolled a stranger's phone tries this first.
+
+    Args:
+        actor: who asks, from which phone.
+        operation: name of the GraphQL field.
+        now: the present.
+
+    Raises:
+        CoolingPeriod: says when its waiting time is over.
+    """
+    try:
+        _require(await database.read_one(_STANDING, actor.known_device), now)
+    except CoolingPeriod as refused:
+        entry = actor.entry(
+            "device.refused",
+            now,
+            object=str(actor.known_device),
+            outcome=audit.Outcome.DENIED,
+            code=refused.code,
+            detail={"operation": operation},
+        )
+        await audit.denied(entry)
+        raise
+
+
+async def require_cooled_inside(tx: Tx, device: DeviceId, now: datetime) -> None:
+    """Ask the same in the transaction of the effect.
+
+    Raises:
+        CoolingPeriod: says when its waiting time is over.
+    """
+    _require(await tx.one(_STANDING, device), now)
+
+
+def _require(row: Row | None, now: datetime) -> None:
+    assert row is not None  # noqa: S101  -- devices are never deleted
+    until = row.find("cooling_until", datetime)
+    state = state_at(row.get("state", DeviceState), until, now)
+    if state is DeviceState.COOLING and until is not None:
+        raise CoolingPeriod(until)
