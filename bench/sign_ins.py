@@ -13,7 +13,7 @@ from typing import Self
 from bench.load import Turn, cpu_seconds
 from bench.phones import PIN
 from mock_mobile_client.enums import FactorKind
-from mock_mobile_client.factors import respond
+from mock_mobile_client.factors import Hand, respond
 from mock_mobile_client.handset import Level
 from mock_mobile_client.phone import Phone
 from mock_mobile_client.pin import PinBlob
@@ -67,7 +67,7 @@ class Holder:
         answer = {
             "challengeId": challenge.id,
             "deviceSignature": b64url(handset.key.sign(message)),
-            "response": await self._response(factor, challenge, sha256(message)),
+            "response": await self._response(factor, challenge, message),
         }
         done = await handset.call_surely(
             "login_finish", {"input": answer}, Level.DEVICE
@@ -76,13 +76,13 @@ class Holder:
             raise SystemExit("a sign-in gave no tokens")
 
     async def _response(
-        self, factor: FactorKind, challenge: ChallengeValue, digest: bytes
+        self, factor: FactorKind, challenge: ChallengeValue, message: bytes
     ) -> JsonObject:
         handset = self.phone.handset
         if factor is FactorKind.MPIN:
-            proof = mpin_proof(self.secret, handset.device_id, digest)
+            proof = mpin_proof(self.secret, handset.device_id, sha256(message))
             return {"mpinProof": b64url(proof)}
-        return await respond(handset, factor, challenge, digest, None)
+        return await respond(handset, factor, challenge, message, Hand())
 
 
 async def holders(phones: Sequence[Phone]) -> list[Holder]:
