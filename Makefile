@@ -115,7 +115,7 @@ endef
 define suite
 folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap 'exit 130' INT TERM; \
 XDG_RUNTIME_DIR=$$folder; export XDG_RUNTIME_DIR; failed=; \
-workers=$$($(PY) -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))'); \
+workers=$$($(PY) -c 'import os; print(min(4, 2 * (os.cpu_count() or 1)))'); \
 on() { \
   engine=$$1; shift; \
   "$$@" -m pytest -q -p tests.house.closing --closing="$$folder/closing" \
@@ -157,7 +157,8 @@ gate() { \
 }; \
 floors() { \
   COVERAGE_FILE=$$folder/coverage; export COVERAGE_FILE; \
-  $(PY) -m coverage run -m pytest -q $$($(PY) -m tests.house.floors --tests) && \
+  $(PY) -m coverage run -m pytest -q -n auto --maxprocesses 4 \
+    $$($(PY) -m tests.house.floors --tests) && \
   $(call compare,--complete); \
 }; \
 gate format .venv/bin/ruff format --check .; \
