@@ -157,7 +157,7 @@ gate() { \
 }; \
 floors() { \
   COVERAGE_FILE=$$folder/coverage; export COVERAGE_FILE; \
-  $(PY) -m coverage run -m pytest -q -n auto --maxprocesses 4 \
+  $(PY) -m coverage run -m pytest -q -m "not hypothesis" \
     $$($(PY) -m tests.house.floors --tests) && \
   $(call compare,--complete); \
 }; \

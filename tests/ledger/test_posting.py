@@ -74,6 +74,17 @@ def test_a_reversal_undoes_a_transfer(amount: int) -> None:
     assert [one.committed for one in both] == [0, 0]
 
 
+def test_a_hold_and_an_undone_transfer_read_like_this() -> None:
+    assert posting.hold(A, B, 500) == (
+        Leg(A, Phase.PENDING_OUT, -500),
+        Leg(B, Phase.PENDING_IN, 500),
+    )
+    assert posting.reversal(posting.capture(A, B, 500, 200)) == (
+        Leg(A, Phase.COMMITTED, 200),
+        Leg(B, Phase.COMMITTED, -200),
+    )
+
+
 def test_legs_that_do_not_sum_to_zero_are_our_mistake() -> None:
     with pytest.raises(AssertionError, match="sum to 0"):
         posting.balanced([Leg(A, Phase.COMMITTED, -1), Leg(B, Phase.COMMITTED, 2)])
