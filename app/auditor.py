@@ -12,7 +12,7 @@ from typing import Protocol
 import orjson
 
 from app import audit, seals
-from app.auth.keys import SigningRing
+from app.auth.signing_ring import SigningRing
 from app.auth.standing import Customers, Staff, require_staff
 from app.clock import Clock, rfc3339
 from app.errors import NotFound, ValidationFailed

@@ -16,9 +16,9 @@ from app.accounts.balances import Balances
 from app.accounts.transactions import Transactions
 from app.auth import sealed as auth_sealed
 from app.auth.bound import BoundDevices
-from app.auth.keys import SigningRing
 from app.auth.panic import Panics
 from app.auth.revocations import Revocations
+from app.auth.signing_ring import SigningRing
 from app.auth.throttle import Throttle
 from app.clock import Clock
 from app.database import Proof

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from app import audit, database, sealed
-from app.auth.keys import Rotation, SigningRing
+from app.auth.signing_ring import Rotation, SigningRing
 from app.auth.standing import Staff, require_staff
 from app.clock import Clock, rfc3339
 from app.database import Tx

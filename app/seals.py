@@ -17,7 +17,8 @@ import orjson
 
 from app import database
 from app.auth import signing
-from app.auth.keys import Jwk, SigningRing
+from app.auth.keys import Jwk
+from app.auth.signing_ring import SigningRing
 from app.clock import Clock, rfc3339
 from app.database import Tx
 from app.errors import Conflict

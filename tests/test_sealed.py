@@ -10,8 +10,8 @@ import pytest
 
 from app import database, keyring, sealed
 from app.accounts.sealed import SEALED as OF_ACCOUNTS
-from app.auth.keys import SigningRing
 from app.auth.sealed import SEALED as OF_AUTH
+from app.auth.signing_ring import SigningRing
 from app.bank import Bank
 from app.clock import StoppedClock
 from app.ids import CustomerId

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from app import audit, database, seals
 from app.auth import signing
-from app.auth.keys import Rotation, SigningRing, jwk_of
+from app.auth.keys import jwk_of
+from app.auth.signing_ring import Rotation, SigningRing
 from app.clock import StoppedClock, rfc3339
 from app.database import Tx
 from app.rows import Scalar

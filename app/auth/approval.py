@@ -29,6 +29,7 @@ from app.clock import rfc3339
 from app.database import Tx
 from app.ids import ChallengeId, CustomerId, DeviceId
 from app.rows import Row
+from app.settings import Settings
 
 TAKEN = (FactorKind.BIOMETRIC, FactorKind.MPIN)  # a passkey proves no phone (1.3)
 _OF_ENROLMENT = "customer_id = $1 AND purpose = 'login-approval' AND intent_hash = $2"
@@ -109,13 +110,25 @@ def wish(
 
 
 async def may_vouch(
-    tx: Tx, applicant: Actor, found: Enrolment, customer: CustomerId, now: datetime
+    tx: Tx,
+    applicant: Actor,
+    found: Enrolment,
+    customer: CustomerId,
+    at: tuple[Settings, datetime],
 ) -> list[tuple[Actor, tuple[FactorKind, ...]]]:
     """Give the phones that may be asked, each with the factors that answer there.
 
     ACTIVE ones bound before the enrolment began that have an mPIN or a biometric key
     which counts in full.
+
+    Args:
+        tx: the transaction that asks.
+        applicant: the new phone.
+        found: its enrolment.
+        customer: whose phones are asked.
+        at: how many tries a factor has, and the instant.
     """
+    settings, now = at
     rows = await tx.rows(
         f"SELECT {DEVICE_COLUMNS} FROM device WHERE customer_id = $1 "  # noqa: S608  -- our own column list
         "AND state <> 'REVOKED' AND bound_at < $2 ORDER BY bound_at, id",
@@ -130,7 +143,7 @@ async def may_vouch(
         holder = replace(
             applicant, customer=customer, device=device.id, session=None, proof=None
         )
-        there = await factors.usable(tx, holder, now)
+        there = await factors.usable(tx, holder, settings, now)
         allowed = there.among(TAKEN, full=True)
         if allowed:
             phones.append((holder, allowed))

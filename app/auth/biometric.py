@@ -7,22 +7,22 @@ fifteen minutes after binding; later a session and an approval are needed.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from app import audit, database
 from app.auth import alerts, factors, replacing, signing
-from app.auth.actor import Actor, Level
+from app.auth.actor import Actor
 from app.auth.attestation import Evidence, Rejected, Summary
 from app.auth.attestation.grading import Attestations
-from app.auth.device import COLUMNS, Device, read_device
+from app.auth.device import Device, of_caller
 from app.auth.dpop import Proofs
 from app.auth.errors import AttestationRejected, ChallengeFailed
 from app.auth.gate import require_usable
 from app.auth.keys import Jwk
-from app.auth.step_up import Grant, StepUps, StepUpWish
+from app.auth.permission import Permission
+from app.auth.step_up import StepUps, StepUpWish
 from app.clock import Clock
 from app.database import Tx
-from app.errors import Forbidden, NotAllowed
 from app.settings import Settings
 
 _OPERATION = "biometricKeySet"
@@ -68,10 +68,9 @@ class Biometrics:
         step_ups: StepUps,
     ) -> None:
         self._clock = clock
-        self._young = timedelta(seconds=settings.cooling_s)
         self._proofs = proofs
         self._attestations = attestations
-        self._step_ups = step_ups
+        self._permission = Permission(clock=clock, settings=settings, step_ups=step_ups)
 
     async def set(self, actor: Actor, request: KeyRequest) -> Device:
         """Keep a new key in place of the former one; the same key changes nothing.
@@ -89,24 +88,25 @@ class Biometrics:
             NotAllowed: no factor, and the time for a first one is over.
             DeviceLocked, DeviceBlocked: the phone may not.
         """
-        device = await self._device(actor)
+        device = await of_caller(actor, self._clock.now())
         require_usable(device.state)
         nonce = self._require_signed(device, request)
         if await self._is_same(device, request.jwk):
             return device
         found = await self._judged(actor, device, request, nonce)
         await _require_unused(request.jwk)
-        grant = await self._grant(actor, device, request)
+        wish = StepUpWish(
+            operation=_OPERATION,
+            input=request.coerced,
+            summary=f"Use finger or face on {device.name}",
+        )
+        grant = await self._permission.grant(actor, device, wish)
 
         async def work(tx: Tx) -> None:
             await factors.take_turn(tx, device.customer)
             if await _has_key(tx, device, request.jwk):
                 return  # the identical call was faster
-            full_from = self._clock.now()
-            if grant is None:
-                await self._require_first(tx, device)
-            else:
-                full_from = await self._full_from(tx, device, grant)
+            full_from = await self._permission.use(tx, device, grant)
             now = self._clock.now()
             await replacing.take_key(tx, request.jwk, device.id, now)
             await self._keep(tx, actor, device, (request.jwk, full_from, found))
@@ -160,52 +160,7 @@ class Biometrics:
             await audit.denied(entry)
             raise AttestationRejected from None
 
-    # -------------------------------------------------------------- who may
-
-    async def _grant(
-        self, actor: Actor, device: Device, request: KeyRequest
-    ) -> Grant | None:
-        """Decide between the two faces: the free first set, or an approved change."""
-        first = await database.read_one(factors.ANY, device.id) is None
-        if first and (self._in_time(device) or actor.level < Level.LOGIN):
-            return None
-        if actor.level < Level.LOGIN:
-            raise Forbidden(requiredLevel="LOGIN")
-        wish = StepUpWish(
-            operation=_OPERATION,
-            input=request.coerced,
-            summary=f"Use finger or face on {device.name}",
-        )
-        return await self._step_ups.require(actor, wish)
-
-    async def _require_first(self, tx: Tx, device: Device) -> None:
-        if await factors.has_any(tx, device.id):
-            raise Forbidden(requiredLevel="LOGIN")
-        if not self._in_time(device):
-            raise NotAllowed("Please enrol this phone again.")
-
-    def _in_time(self, device: Device) -> bool:
-        until = device.first_factor_until
-        return until is not None and until > self._clock.now()
-
-    async def _full_from(self, tx: Tx, device: Device, grant: Grant) -> datetime:
-        """Use the approval up; what gave it decides whether the key is young (1.3)."""
-        await factors.hold_wishes(tx, grant.actor.known_session)
-        by = await self._step_ups.consume(tx, grant)
-        now = self._clock.now()
-        full_from = await factors.full_from(tx, device.id, by, now, self._young)
-        await factors.void_wishes(tx, device.id, full_from, now)
-        return full_from
-
     # -------------------------------------------------------------- rows
-
-    async def _device(self, actor: Actor) -> Device:
-        row = await database.read_one(
-            f"SELECT {COLUMNS} FROM device WHERE id = $1",  # noqa: S608  -- our own column list
-            actor.known_device,
-        )
-        assert row is not None  # noqa: S101  -- the guard found it
-        return read_device(row, self._clock.now())
 
     async def _keep(
         self, tx: Tx, actor: Actor, device: Device, kept: tuple[Jwk, datetime, Summary]

@@ -70,6 +70,7 @@ class Challenges:
         self, *, clock: Clock, settings: Settings, vault: Vault, lockout: Lockout
     ) -> None:
         self._clock = clock
+        self._settings = settings
         self._party = RelyingParty.of(settings)
         checks: Sequence[Factor[Any, Any]] = (
             BiometricCheck(settings),
@@ -91,7 +92,7 @@ class Challenges:
             CoolingPeriod: none may yet, but one will when it is no longer young.
             Conflict: the same subject or intent was asked for at the same time.
         """
-        there = await factors.usable(tx, actor, self._clock.now())
+        there = await factors.usable(tx, actor, self._settings, self._clock.now())
         allowed = there.among(wish.allowed, full=wish.full)
         if not allowed and wish.full and there.full_from is not None:
             raise CoolingPeriod(there.full_from)

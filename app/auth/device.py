@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app import database
-from app.auth.actor import AttestationGrade, DeviceState, LockReason, Platform
+from app.auth.actor import (
+    Actor,
+    AttestationGrade,
+    DeviceState,
+    LockReason,
+    Platform,
+)
 from app.auth.keys import Jwk, read_jwk
 from app.database import Tx
 from app.ids import CustomerId, DeviceId
@@ -94,6 +100,16 @@ def read_device(row: Row, now: datetime) -> Device:
         first_factor_until=row.find("first_factor_until", datetime),
         failed=row.get("failed", int),
     )
+
+
+async def of_caller(actor: Actor, now: datetime) -> Device:
+    """Read the phone whose key signed the call."""
+    row = await database.read_one(
+        f"SELECT {COLUMNS} FROM device WHERE id = $1",  # noqa: S608  -- our own column list
+        actor.known_device,
+    )
+    assert row is not None  # noqa: S101  -- the guard found it
+    return read_device(row, now)
 
 
 async def states_inside(

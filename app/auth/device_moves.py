@@ -11,7 +11,7 @@ from datetime import datetime
 import orjson
 
 from app import audit
-from app.auth import alerts
+from app.auth import alerts, factors
 from app.auth.actor import DeviceState, LockReason
 from app.auth.device import COLUMNS, Device, read_device
 from app.auth.device_states import DeviceEvent, Lock, Standing, moved
@@ -76,11 +76,8 @@ class DeviceMoves:
 
     async def hold(self, tx: Tx, customer: CustomerId) -> Phones:
         """Take the customer's turn; gives the phones that are not revoked."""
-        # Updates that change nothing: they lock the rows on both engines.
-        await tx.rows(
-            "UPDATE customer SET block_step = block_step WHERE id = $1 RETURNING id",
-            customer,
-        )
+        await factors.take_turn(tx, customer)
+        # An update that changes nothing: it locks the rows on both engines.
         rows = await tx.rows(
             "UPDATE device SET failed = failed "  # noqa: S608  -- our own column list
             f"WHERE customer_id = $1 AND state <> 'REVOKED' RETURNING {_HELD}",

@@ -10,7 +10,7 @@ from dataclasses import replace
 from app import audit, database
 from app.auth import alerts, cooling, factors
 from app.auth.actor import Actor, FactorKind
-from app.auth.device import COLUMNS, Device, read_device
+from app.auth.device import Device, of_caller
 from app.auth.outcomes import Outcomes
 from app.auth.passkey import COLUMNS as PASSKEY_COLUMNS
 from app.auth.passkey import Passkey, read_passkey
@@ -124,7 +124,7 @@ class FactorChanges:
             CoolingPeriod: this phone is COOLING.
             StepUpRequired: it must be approved, by mPIN or biometric key.
         """
-        device = await self._device(actor)
+        device = await of_caller(actor, self._clock.now())
 
         async def effect(tx: Tx) -> None:
             gone = await tx.one(
@@ -151,7 +151,7 @@ class FactorChanges:
             CoolingPeriod: this phone is COOLING.
             StepUpRequired: it must be approved, by mPIN or biometric key.
         """
-        device = await self._device(actor)
+        device = await of_caller(actor, self._clock.now())
         none = "Finger or face is not switched on for this phone."
 
         async def effect(tx: Tx) -> None:
@@ -216,14 +216,6 @@ class FactorChanges:
                 raise NotAllowed(_LAST)
 
         return require
-
-    async def _device(self, actor: Actor) -> Device:
-        row = await database.read_one(
-            f"SELECT {COLUMNS} FROM device WHERE id = $1",  # noqa: S608  -- our own column list
-            actor.known_device,
-        )
-        assert row is not None  # noqa: S101  -- the guard found it
-        return read_device(row, self._clock.now())
 
     async def _passkey(self, actor: Actor, passkey: PasskeyId) -> Passkey | None:
         row = await database.read_one(

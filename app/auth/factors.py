@@ -137,7 +137,7 @@ class Usable:
         return tuple(kind for kind in wished if kind in there)
 
 
-async def usable(tx: Tx, actor: Actor, now: datetime) -> Usable:
+async def usable(tx: Tx, actor: Actor, settings: Settings, now: datetime) -> Usable:
     """Give what can answer on the caller's phone now."""
     device = actor.known_device
     row = await tx.one(
@@ -145,9 +145,10 @@ async def usable(tx: Tx, actor: Actor, now: datetime) -> Usable:
         "AND (d.bio_paused_until IS NULL OR d.bio_paused_until <= $2) "
         "THEN d.bio_full_from END AS bio_full_from FROM device d "
         "LEFT JOIN mpin_secret m ON m.device_id = d.id AND m.state = 'ACTIVE' "
-        "AND m.failed < 5 WHERE d.id = $1",
+        "AND m.failed < $3 WHERE d.id = $1",
         device,
         now,
+        settings.mpin_tries,
     )
     assert row is not None  # noqa: S101  -- devices are never deleted
     found = {

@@ -6,17 +6,18 @@ it signs in, but counts as a passkey until it has cooled (1.3).
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from app import database
 from app.auth import alerts, factors, signing
-from app.auth.actor import Actor, Level
-from app.auth.device import COLUMNS, Device, read_device
+from app.auth.actor import Actor
+from app.auth.device import Device, of_caller
 from app.auth.gate import require_usable
-from app.auth.step_up import Grant, StepUps, StepUpWish
+from app.auth.permission import Permission
+from app.auth.step_up import StepUps, StepUpWish
 from app.clock import Clock
 from app.database import Tx
-from app.errors import Forbidden, NotAllowed, ValidationFailed
+from app.errors import ValidationFailed
 from app.settings import Settings
 from app.vault import Vault
 
@@ -40,9 +41,8 @@ class Mpins:
         self, *, clock: Clock, settings: Settings, vault: Vault, step_ups: StepUps
     ) -> None:
         self._clock = clock
-        self._young = timedelta(seconds=settings.cooling_s)
         self._vault = vault
-        self._step_ups = step_ups
+        self._permission = Permission(clock=clock, settings=settings, step_ups=step_ups)
 
     async def set(self, actor: Actor, pin_secret: str, kdf: str) -> Device:
         """Keep the secret of a new mPIN; the same bytes again change nothing.
@@ -61,67 +61,20 @@ class Mpins:
             DeviceLocked, DeviceBlocked: the phone may not.
         """
         secret = _checked(pin_secret, kdf)
-        device = await self._device(actor)
+        device = await of_caller(actor, self._clock.now())
         require_usable(device.state)
         if await self._is_same(device, secret):
             return device
-        grant = await self._grant(actor, device, pin_secret, kdf)
+        wish = _wish(device, pin_secret, kdf)
+        grant = await self._permission.grant(actor, device, wish)
 
         async def work(tx: Tx) -> None:
             await factors.take_turn(tx, device.customer)
-            full_from = self._clock.now()
-            if grant is None:
-                await self._require_first(tx, device)
-            else:
-                full_from = await self._full_from(tx, device, grant)
+            full_from = await self._permission.use(tx, device, grant)
             await self._keep(tx, actor, device, (secret, kdf, full_from))
 
         await database.transaction(work, name="auth.mpin_set")
         return device
-
-    async def _grant(
-        self, actor: Actor, device: Device, pin_secret: str, kdf: str
-    ) -> Grant | None:
-        """Decide between the two faces: the free first set, or an approved change."""
-        first = await database.read_one(factors.ANY, device.id) is None
-        if first and (self._in_time(device) or actor.level < Level.LOGIN):
-            return None
-        if actor.level < Level.LOGIN:
-            raise Forbidden(requiredLevel="LOGIN")
-        hashed = signing.b64u(signing.sha256(pin_secret.encode()))
-        wish = StepUpWish(
-            operation=_OPERATION,
-            input={"pinSecret": {"sha256": hashed}, "kdf": kdf},
-            summary=f"Change the PIN of {device.name}",
-        )
-        return await self._step_ups.require(actor, wish)
-
-    async def _require_first(self, tx: Tx, device: Device) -> None:
-        if await factors.has_any(tx, device.id):
-            raise Forbidden(requiredLevel="LOGIN")
-        if not self._in_time(device):
-            raise NotAllowed("Please enrol this phone again.")
-
-    def _in_time(self, device: Device) -> bool:
-        until = device.first_factor_until
-        return until is not None and until > self._clock.now()
-
-    async def _full_from(self, tx: Tx, device: Device, grant: Grant) -> datetime:
-        """Use the approval up; what gave it decides whether the mPIN is young (1.3)."""
-        await factors.hold_wishes(tx, grant.actor.known_session)
-        by = await self._step_ups.consume(tx, grant)
-        now = self._clock.now()
-        full_from = await factors.full_from(tx, device.id, by, now, self._young)
-        await factors.void_wishes(tx, device.id, full_from, now)
-        return full_from
-
-    async def _device(self, actor: Actor) -> Device:
-        row = await database.read_one(
-            f"SELECT {COLUMNS} FROM device WHERE id = $1",  # noqa: S608  -- our own column list
-            actor.known_device,
-        )
-        assert row is not None  # noqa: S101  -- the guard found it
-        return read_device(row, self._clock.now())
 
     async def _is_same(self, device: Device, secret: bytes) -> bool:
         """Recognise a lost answer: the phone sends the same 32 bytes again."""
@@ -155,6 +108,15 @@ class Mpins:
         )
         entry = actor.entry("mpin.set", now, object=str(device.id))
         alerts.tell(tx, entry, f"The PIN of {device.name} was set.")
+
+
+def _wish(device: Device, pin_secret: str, kdf: str) -> StepUpWish:
+    hashed = signing.b64u(signing.sha256(pin_secret.encode()))
+    return StepUpWish(
+        operation=_OPERATION,
+        input={"pinSecret": {"sha256": hashed}, "kdf": kdf},
+        summary=f"Change the PIN of {device.name}",
+    )
 
 
 def _checked(pin_secret: str, kdf: str) -> bytes:

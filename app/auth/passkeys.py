@@ -13,8 +13,7 @@ from app import audit, database
 from app.auth import alerts, factors, signing
 from app.auth import passkey_ceremony as ceremony
 from app.auth.actor import Actor, DeviceState, Level
-from app.auth.device import COLUMNS as DEVICE_COLUMNS
-from app.auth.device import Device, read_device
+from app.auth.device import Device, of_caller
 from app.auth.errors import ChallengeExpired, CoolingPeriod, PasskeyRejected
 from app.auth.gate import require_usable
 from app.auth.passkey import COLUMNS, Passkey, read_passkey
@@ -86,7 +85,7 @@ class Passkeys:
             PasskeyRejected: the customer has as many as there may be.
             DeviceLocked, DeviceBlocked: the phone may not.
         """
-        device = await self._device(actor)
+        device = await of_caller(actor, self._clock.now())
         require_usable(device.state)
         free = await self._is_free(actor, device)
         found = await self._registrations.pending(actor)
@@ -122,7 +121,7 @@ class Passkeys:
         name = None if label is None else label.strip()
         if name is not None and not 0 < len(name) <= _LABEL_MAX:
             raise ValidationFailed(field=["label"])
-        device = await self._device(actor)
+        device = await of_caller(actor, self._clock.now())
         require_usable(device.state)
         digest = _digest(credential)
         found = await self._registrations.find(actor, registration)
@@ -163,14 +162,6 @@ class Passkeys:
         return None if row is None else read_passkey(row)
 
     # -------------------------------------------------------------- who may
-
-    async def _device(self, actor: Actor) -> Device:
-        row = await database.read_one(
-            f"SELECT {DEVICE_COLUMNS} FROM device WHERE id = $1",  # noqa: S608  -- our own column list
-            actor.known_device,
-        )
-        assert row is not None  # noqa: S101  -- the guard found it
-        return read_device(row, self._clock.now())
 
     async def _is_free(self, actor: Actor, device: Device) -> bool:
         """Decide between the two faces: the free first factor, or one more."""
@@ -323,10 +314,7 @@ class Passkeys:
 
     async def _take_turn(self, tx: Tx, device: Device) -> None:
         """Let two registrations of one customer come one after the other."""
-        await tx.rows(
-            "UPDATE customer SET block_step = block_step WHERE id = $1 RETURNING id",
-            device.customer,
-        )
+        await factors.take_turn(tx, device.customer)
         row = await tx.one("SELECT state FROM device WHERE id = $1", device.id)
         assert row is not None  # noqa: S101  -- devices are never deleted
         require_usable(row.get("state", DeviceState))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app import database
-from app.auth import signing
+from app.auth import factors, signing
 from app.auth.actor import Actor, FactorKind
 from app.auth.challenge import (
     COLUMNS,
@@ -240,11 +240,7 @@ class StepUps:
     async def _make_room(self, tx: Tx, actor: Actor) -> None:
         """Cancel what expired unseen, then count what is pending (push fatigue)."""
         now = self._clock.now()
-        # An update that changes nothing: the wishes of one session take turns.
-        await tx.rows(
-            "UPDATE session SET jkt = jkt WHERE id = $1 RETURNING id",
-            actor.known_session,
-        )
+        await factors.hold_wishes(tx, actor.known_session)
         await tx.rows(
             "UPDATE challenge SET state = 'CANCELLED' WHERE session_id = $1 "
             "AND state IN ('PENDING', 'APPROVED') AND expires_at <= $2 RETURNING id",

@@ -16,7 +16,7 @@ import orjson
 
 from app.auth import signing
 from app.auth.actor import ALL_SCOPES
-from app.auth.keys import SigningRing
+from app.auth.signing_ring import SigningRing
 from app.clock import Clock
 from app.errors import Unauthenticated
 from app.ids import CustomerId, DeviceId, SessionId

@@ -70,7 +70,7 @@ class Vouching:
         throttle: Throttle,
     ) -> None:
         self._clock = clock
-        self._approval_s = settings.approval_s
+        self._settings = settings
         self._directory = directory
         self._identification = identification
         self._challenges = challenges
@@ -235,14 +235,18 @@ class Vouching:
             await _give_back(tx, found.id)
             wait_s = max(1, int((busy[1] - now).total_seconds()))
             return busy[0] == name or RateLimited(wait_s)
-        phones = await approval.may_vouch(tx, actor, found, customer, now)
+        phones = await approval.may_vouch(
+            tx, actor, found, customer, (self._settings, now)
+        )
         if not phones:
             return False
         mac = self._identification.fresh_mac(found.id, given)
         if not await approval.reserve(tx, found, customer, mac):
             raise EnrolmentExpired
         await approval.withdraw(tx, customer, name)
-        ends_at = min(found.expires_at, now + timedelta(seconds=self._approval_s))
+        ends_at = min(
+            found.expires_at, now + timedelta(seconds=self._settings.approval_s)
+        )
         made: list[Challenge] = []
         for holder, allowed in phones:
             wish = approval.wish(

@@ -33,7 +33,7 @@ from app.auth.dpop import Proofs
 from app.auth.enrolment import Enrolments
 from app.auth.factor_changes import FactorChanges
 from app.auth.jobs import send_due_sms
-from app.auth.keys import SigningRing, read_jwk
+from app.auth.keys import read_jwk
 from app.auth.login import Logins, SignedIn
 from app.auth.mpin import Mpins
 from app.auth.otp import EnrolmentId
@@ -43,6 +43,7 @@ from app.auth.recovery import RecoveryCodes
 from app.auth.refresh import Refreshes
 from app.auth.revocations import Revocations
 from app.auth.sessions import Sessions
+from app.auth.signing_ring import SigningRing
 from app.auth.standing import Customers, NewCustomer, Staff
 from app.auth.step_up import StepUps
 from app.auth.tokens import AccessTokens

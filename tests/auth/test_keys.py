@@ -5,7 +5,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from app import database
 from app.auth import signing
-from app.auth.keys import KeyRefused, SigningRing, jwk_of, read_jwk
+from app.auth.keys import KeyRefused, jwk_of, read_jwk
+from app.auth.signing_ring import SigningRing
 from app.clock import StoppedClock
 from app.settings import Settings
 from app.vault import Vault

@@ -8,9 +8,9 @@ import pytest
 from app import database, keyring, sealed
 from app.auth.actor import Actor
 from app.auth.applicant import Activation, Sent, StartRequest
-from app.auth.keys import SigningRing
 from app.auth.sealed import SEALED
 from app.auth.session import TokenPair
+from app.auth.signing_ring import SigningRing
 from app.clock import StoppedClock
 from app.database import Tx
 from app.errors import NotAllowed, NotFound, ValidationFailed

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from app import database
-from app.auth.keys import OUTLIVED, PUBLISHED, SIGNS_FOR, Rotation, SigningRing
+from app.auth.signing_ring import OUTLIVED, PUBLISHED, SIGNS_FOR, Rotation, SigningRing
 from app.auth.tokens import AccessTokens
 from app.clock import StoppedClock
 from app.database import Tx
@@ -185,7 +185,7 @@ async def test_the_loop_polls_and_outlives_an_outage(
         raise Outage("the database is away", component="ACCOUNTS")
 
     reading = other.poll
-    monkeypatch.setattr("app.auth.keys.asyncio.sleep", slept)
+    monkeypatch.setattr("app.auth.signing_ring.asyncio.sleep", slept)
     monkeypatch.setattr(other, "poll", lambda: lost() if len(turns) == 0 else reading())
     with pytest.raises(asyncio.CancelledError):
         await other.run()

@@ -16,8 +16,11 @@ from app.auth.errors import (
     StepUpRequired,
 )
 from app.auth.step_up import Grant, StepUpWish
+from app.clock import StoppedClock
 from app.errors import NotAllowed, RateLimited, Unauthenticated
-from tests.auth.room import KDF, Phone, Room, b64u
+from app.settings import Settings
+from app.vault import Vault
+from tests.auth.room import KDF, Phone, Room, a_customer, b64u
 from tests.auth.test_login import failed_of
 from tests.auth.wiring import open_room
 
@@ -67,6 +70,23 @@ async def test_an_approved_call_is_done_once(room: Room, phone: Phone) -> None:
         await use(room, grant)
     again = await asked(room, await phone.as_login())
     assert again.id != grant.challenge
+
+
+async def test_a_bank_that_allows_eight_tries_asks_for_the_mpin_after_five(
+    bank_database: Settings, clock: StoppedClock, vault: Vault
+) -> None:
+    lenient = bank_database.model_copy(update={"mpin_tries": 8})
+    room = await open_room(lenient, clock, vault)
+    phone = Phone(room)
+    await phone.enrol(await a_customer(room))
+    await phone.login()
+    for _ in range(5):
+        with pytest.raises(InvalidCredential):
+            await phone.login(secret=os.urandom(32))
+
+    challenge = await asked(room, await phone.as_login())
+
+    assert challenge.allowed == (FactorKind.MPIN,)
 
 
 async def test_the_challenge_says_what_is_approved(room: Room, phone: Phone) -> None:

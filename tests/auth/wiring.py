@@ -18,7 +18,6 @@ from app.auth.factor_changes import FactorChanges
 from app.auth.failures import Failures
 from app.auth.identification import Identification
 from app.auth.identity_proofs import IdentityProofs
-from app.auth.keys import SigningRing
 from app.auth.lockout import Lockout
 from app.auth.login import Logins
 from app.auth.mpin import Mpins
@@ -30,6 +29,7 @@ from app.auth.recovery import RecoveryCodes
 from app.auth.refresh import Refreshes
 from app.auth.revocations import Revocations
 from app.auth.sessions import Sessions
+from app.auth.signing_ring import SigningRing
 from app.auth.standing import Customers
 from app.auth.step_up import StepUps
 from app.auth.throttle import Throttle

@@ -60,14 +60,9 @@ def measured(report: Path) -> dict[str, Part]:
 
 
 def named_after(floors: Floors) -> list[str]:
-    """Name the tests of the complete files, `test_keys.py` and `test_keys_*.py`."""
-    found: list[str] = []
-    for name in floors.complete:
-        path = Path(name).relative_to("app")
-        stem = f"tests/{path.parent}/test_{path.stem}"
-        more = sorted(ROOT.glob(f"{stem}_*.py"))
-        found += [f"{stem}.py", *(str(one.relative_to(ROOT)) for one in more)]
-    return found
+    """Name the tests of what must be complete: `test_keys.py` of `keys.py`."""
+    paths = [Path(name).relative_to("app") for name in floors.complete]
+    return [f"tests/{path.parent}/test_{path.name}" for path in paths]
 
 
 def incomplete(floors: Floors, files: dict[str, Part]) -> list[str]:

@@ -21,10 +21,11 @@ from app.auth.challenge import Challenge, FactorResponse
 from app.auth.challenges import Challenges
 from app.auth.directory import Directory
 from app.auth.errors import StepUpRequired
-from app.auth.keys import SigningRing, jwk_of
+from app.auth.keys import jwk_of
 from app.auth.lockout import Lockout
 from app.auth.revocations import Revocations
 from app.auth.sessions import Sessions
+from app.auth.signing_ring import SigningRing
 from app.auth.standing import Customers, NewCustomer, Staff
 from app.auth.step_up import StepUps
 from app.auth.throttle import Throttle

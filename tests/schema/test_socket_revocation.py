@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from app import database
-from app.auth.keys import SigningRing
 from app.auth.revocations import EndReason, Revocations
 from app.auth.session import Session, insert_session
 from app.auth.sessions import Sessions
+from app.auth.signing_ring import SigningRing
 from app.auth.tokens import AccessTokens
 from app.clock import Clock
 from app.ids import CustomerId, DeviceId, SessionId
