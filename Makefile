@@ -4,6 +4,8 @@
 UV := 0.13.9
 PY := .venv/bin/python
 WHAT ?=
+# With one of these on the path the tests of a real browser run too.
+CHROMIUMS := chromium chromium-browser google-chrome google-chrome-stable
 
 .DEFAULT_GOAL := help
 .SILENT:
@@ -41,6 +43,7 @@ schema: for-run ## Reprint the generated files: the contract and the pages made 
 lock: for-test ## Rewrite both lock files and name what moved; ARGS=--upgrade for the newest.
 	$(call compile,requirements.lock,)
 	$(call compile,tests/requirements.lock,--group test)
+	$(call compile,tests/browser.lock,--group browser -c tests/requirements.lock)
 
 clean: ## Forget the demo bank: removes .sixpence/, never .venv/.
 	if [ -d .sixpence ]; then \
@@ -53,6 +56,10 @@ for-run: $(PY)
 
 for-test: $(PY)
 	$(call install,tests/requirements.lock,test.lock)
+	found=; for program in $(CHROMIUMS); do \
+	  if command -v $$program >/dev/null 2>&1; then found=yes; fi; \
+	done; \
+	if [ -n "$$found" ]; then $(call install,tests/browser.lock,browser.lock); fi
 
 # ------------------------------------------------------------------ how it is done
 
