@@ -91,6 +91,7 @@ class Biometrics:
         device = await of_caller(actor, self._clock.now())
         require_usable(device.state)
         nonce = self._require_signed(device, request)
+        free = await self._permission.is_free(actor, device)
         if await self._is_same(device, request.jwk):
             return device
         found = await self._judged(actor, device, request, nonce)
@@ -100,7 +101,7 @@ class Biometrics:
             input=request.coerced,
             summary=f"Use finger or face on {device.name}",
         )
-        grant = await self._permission.grant(actor, device, wish)
+        grant = await self._permission.grant(actor, wish, free=free)
 
         async def work(tx: Tx) -> None:
             await factors.take_turn(tx, device.customer)

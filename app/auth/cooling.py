@@ -5,16 +5,18 @@ factor, raises no limit. An older ACTIVE phone of the customer does that instead
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import Protocol
 
 from app import audit, database
-from app.auth.actor import Actor, DeviceState
+from app.auth.actor import Actor, AttestationGrade, DeviceState
 from app.auth.device import state_at
 from app.auth.errors import CoolingPeriod
 from app.database import Tx
 from app.ids import DeviceId
-from app.rows import Row
+from app.rows import Row, Scalar
 from app.settings import Settings
 
 RESET = "RESET"
@@ -23,6 +25,58 @@ _STANDING = "SELECT state, cooling_until FROM device WHERE id = $1"
 _HALVES: Mapping[str, int] = MappingProxyType(
     {"standard": 2, "IN": 2, "SG": 1, RESET: 6}
 )
+
+
+class Statements(Protocol):
+    """Whatever reads: a transaction, or the database outside of one."""
+
+    async def __call__(self, sql: str, *args: Scalar) -> list[Row]:
+        """Run one statement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """How far a phone is trusted with money (auth.md 5 and 6.3).
+
+    Args:
+        cooling_until: end of its waiting time; None when it is over.
+        old: its statement aged under the policy `prefer`: it pays as one that cools.
+        weak: the bank asks for statements, and this phone's says little or nothing.
+    """
+
+    cooling_until: datetime | None = None
+    old: bool = False
+    weak: bool = False
+
+
+async def trust_of(
+    ask: Statements, device: DeviceId, policy: str, now: datetime
+) -> Trust:
+    """Tell how far a phone is trusted with money now.
+
+    Args:
+        ask: reads, inside a transaction or outside.
+        device: the phone.
+        policy: the setting `ATTESTATION`; under `off` no phone is weak.
+        now: the present.
+    """
+    rows = await ask(
+        "SELECT state, cooling_until, attestation, attestation_until FROM device "
+        "WHERE id = $1",
+        device,
+    )
+    row = rows[0]  # devices are never deleted
+    until = row.find("cooling_until", datetime)
+    cools = state_at(row.get("state", DeviceState), until, now) is DeviceState.COOLING
+    if policy == "off":
+        return Trust(cooling_until=until if cools else None)
+    aged = row.find("attestation_until", datetime)
+    strong = row.get("attestation", AttestationGrade) is AttestationGrade.STRONG
+    return Trust(
+        cooling_until=until if cools else None,
+        old=aged is not None and aged <= now,
+        weak=not strong,
+    )
 
 
 def profile_of(proof_kind: str, settings: Settings) -> str:

@@ -4,10 +4,12 @@ Before a device is proven every mismatch is the same InvalidCredential without f
 that a stranger learns nothing.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from app.errors import ErrorCode, Refusal
+from app.money import Money
 
 if TYPE_CHECKING:
     from app.auth.challenge import Challenge
@@ -129,18 +131,27 @@ class PasskeyRejected(Refusal):
 
 
 class CoolingPeriod(Refusal):
-    """The phone or the factor is still in its waiting time.
+    """The phone, the factor or the payee is still in its waiting time.
 
     Args:
         ends_at: when it is over.
+        allowed_now: largest amount that may be paid before; None when none may.
+        field: path inside the input.
     """
 
     code = ErrorCode.COOLING_PERIOD
     sentence = "This is possible after the waiting time."
 
-    def __init__(self, ends_at: datetime) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        ends_at: datetime,
+        allowed_now: Money | None = None,
+        *,
+        field: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(field=field)
         self.ends_at = ends_at
+        self.allowed_now = allowed_now
 
 
 class AppUpdateRequired(Refusal):

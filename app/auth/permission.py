@@ -31,22 +31,34 @@ class Permission:
         self._young = timedelta(seconds=settings.cooling_s)
         self._step_ups = step_ups
 
+    async def is_free(self, actor: Actor, device: Device) -> bool:
+        """Tell whether this set would be the free first one.
+
+        Ask before looking whether the same factor is set already: a twin of this call
+        that commits in between is then recognised by that look.
+
+        Args:
+            actor: the phone, with or without a session.
+            device: the same phone.
+        """
+        first = await database.read_one(factors.ANY, device.id) is None
+        return first and (self._in_time(device) or actor.level < Level.LOGIN)
+
     async def grant(
-        self, actor: Actor, device: Device, wish: StepUpWish
+        self, actor: Actor, wish: StepUpWish, *, free: bool
     ) -> Grant | None:
         """Decide between the two faces: the free first set, or an approved change.
 
         Args:
             actor: the phone, with or without a session.
-            device: the same phone.
             wish: the call, if it needs an approval.
+            free: what `is_free` said.
 
         Raises:
             Forbidden: a factor exists and there is no session.
             StepUpRequired: the approval that is needed.
         """
-        first = await database.read_one(factors.ANY, device.id) is None
-        if first and (self._in_time(device) or actor.level < Level.LOGIN):
+        if free:
             return None
         if actor.level < Level.LOGIN:
             raise Forbidden(requiredLevel="LOGIN")

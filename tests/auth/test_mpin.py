@@ -1,5 +1,7 @@
 """The mPIN: the first is free, its secret is sealed."""
 
+import asyncio
+
 import pytest
 
 from app import database
@@ -30,6 +32,22 @@ async def test_the_first_mpin_is_free_and_the_same_bytes_change_nothing(
     assert len(rows) == 1
     with pytest.raises(Forbidden):
         await room.mpins.set(await phone.as_device(), b64u(bytes(32)), KDF)
+
+
+async def test_the_same_mpin_sent_twice_at_once_is_set_once_and_both_are_told_so(
+    room: Room, asha: Person
+) -> None:
+    phone = Phone(room)
+    await phone.bind(await phone.prove(asha))
+    twins = [await phone.as_device() for _ in range(2)]
+
+    done = await asyncio.gather(
+        *(room.mpins.set(twin, b64u(phone.secret), KDF) for twin in twins)
+    )
+
+    assert done[0].id == done[1].id
+    rows = await database.read("SELECT seq FROM audit_entry WHERE action = 'mpin.set'")
+    assert len(rows) == 1
 
 
 @pytest.mark.parametrize(
