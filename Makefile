@@ -1,6 +1,10 @@
 # Every command of Sixpence. `make` alone lists them; `make run` and `make test` are
 # the two that a newcomer needs. Written for GNU make 3.81 and a POSIX shell.
 
+# Where bytecode is forbidden, as images of containers like it, every process compiles
+# anew all that it imports, and each worker of pytest rewrites every test.
+unexport PYTHONDONTWRITEBYTECODE
+
 UV := 0.13.9
 PY := .venv/bin/python
 WHAT ?=
@@ -9,7 +13,7 @@ CHROMIUMS := chromium chromium-browser google-chrome google-chrome-stable
 
 .DEFAULT_GOAL := help
 .SILENT:
-.PHONY: help run phone test check chaos floors bench schema lock clean for-run for-test
+.PHONY: help run phone test check complete chaos floors clients bench schema lock clean for-run for-test
 
 help:
 	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +28,11 @@ test: for-test ## Run the whole suite on SQLite, then on PostgreSQL; ARGS="tests
 	$(suite)
 
 check: for-test ## Format, lint, types, layers, bench smoke, tests and first floors, as CI does.
-	$(check)
+	exec $(PY) -m tests.house.gates "$(MAKE)"
+
+# A gate of the check.
+complete: for-test
+	$(complete)
 
 chaos: for-test ## Run the full figures of the crash, concurrency and random suites.
 	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap 'exit 130' INT TERM; \
@@ -34,7 +42,10 @@ chaos: for-test ## Run the full figures of the crash, concurrency and random sui
 floors: for-test ## Run the suite on SQLite under coverage and hold every file and room to its floor.
 	$(floors)
 
-bench: for-test ## Measure on loopback and compare with the committed figures; WHAT=home or auth.
+clients: for-test ## Run npm's graphql-ws, Apollo Client and the graphql-http audits on a demo bank.
+	$(clients)
+
+bench: for-test ## Measure on loopback and compare with the committed figures; WHAT=home for a part.
 	exec $(PY) -m bench $(WHAT) $(ARGS)
 
 schema: for-run ## Reprint the generated files: the contract and the pages made from code.
@@ -151,30 +162,26 @@ $(PY) -m coverage run -m pytest -q -n auto --maxprocesses 4 --dist loadfile \
 $(compare) && echo "Every file and room is above its floor."
 endef
 
-# Each gate prints one line with its time; a failing one shows its output whole, and
-# the others still run, so that one look names everything.
-define check
+# Node and npm are asked for here only; what npm installs stays in tests/clients.
+define clients
+npm --version >/dev/null 2>&1 || { \
+  echo "make clients needs Node 20 or newer with npm: https://nodejs.org." >&2; exit 2; \
+}; \
 folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap 'exit 130' INT TERM; \
-log=$$folder/log; XDG_RUNTIME_DIR=$$folder; export XDG_RUNTIME_DIR; failed=; \
-gate() { \
-  name=$$1; shift; printf '%-7s' "$$name"; began=$$(date +%s); \
-  if "$$@" >"$$log" 2>&1; then verdict=ok; else verdict=FAILED; fi; \
-  printf '%-7s %4d s\n' "$$verdict" $$(($$(date +%s) - began)); \
-  [ "$$verdict" = ok ] || { failed="$$failed $$name"; cat "$$log"; }; \
+cmp -s tests/clients/package-lock.json tests/clients/node_modules/.installed || { \
+  echo "Installing tests/clients/package-lock.json (only when it changed) ..."; \
+  npm --prefix tests/clients ci --ignore-scripts >"$$folder/log" 2>&1 \
+    || { cat "$$folder/log" >&2; exit 2; }; \
+  cp tests/clients/package-lock.json tests/clients/node_modules/.installed; \
 }; \
-floors() { \
-  COVERAGE_FILE=$$folder/coverage; export COVERAGE_FILE; \
-  $(PY) -m coverage run -m pytest -q -m "not hypothesis" \
-    $$($(PY) -m tests.house.floors --tests) && \
-  $(call compare,--complete); \
-}; \
-gate format .venv/bin/ruff format --check .; \
-gate lint .venv/bin/ruff check .; \
-gate types .venv/bin/mypy; \
-gate layers .venv/bin/lint-imports; \
-gate bench $(PY) -m bench --smoke; \
-gate floors floors; \
-gate tests $(MAKE) --no-print-directory test ARGS= SPARE="and not twice" LEAVE="and not slow"; \
-grep -E '^(SQLite|PostgreSQL): ' "$$log" | tail -n 2; \
-[ -z "$$failed" ] || { echo "Not in order:$$failed."; exit 1; }
+XDG_RUNTIME_DIR=$$folder $(PY) -m tests.clients.run
+endef
+
+# The tests of the files that must be complete, and how much of those ran.
+define complete
+folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap 'exit 130' INT TERM; \
+COVERAGE_FILE=$$folder/coverage; export COVERAGE_FILE; \
+$(PY) -m coverage run -m pytest -q -m "not hypothesis" \
+  $$($(PY) -m tests.house.floors --tests) && \
+$(call compare,--complete)
 endef

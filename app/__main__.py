@@ -7,7 +7,7 @@ import typer
 
 from app import settings as settings_module
 from app.adapters import UnknownAdapter
-from app.commands import audit, customers, keys, terminal
+from app.commands import audit, customers, keys, streams, terminal
 from app.errors import Outage, Refusal
 from app.settings import Misconfigured
 
@@ -21,6 +21,7 @@ bank = typer.Typer(
 bank.add_typer(keys.app, name="keys")
 bank.add_typer(customers.app, name="customers")
 bank.add_typer(audit.app, name="audit")
+bank.add_typer(streams.app, name="streams")
 
 
 @bank.command()
@@ -28,7 +29,7 @@ def demo(*, as_json: terminal.Json = False) -> None:
     """Run everything on this machine: database, customers, outside world, server."""
     from app import demo as laptop
 
-    terminal.run(laptop.run(terminal.settings(), as_json=as_json))
+    terminal.run_long(laptop.run(terminal.settings(), as_json=as_json))
 
 
 @bank.command()
@@ -36,7 +37,7 @@ def serve() -> None:
     """Serve the phones; the schema must be at head."""
     from app import main
 
-    terminal.run(main.serve(terminal.settings()))
+    terminal.run_long(main.serve(terminal.settings()))
 
 
 @bank.command()
@@ -44,7 +45,7 @@ def worker() -> None:
     """Do what no phone waits for: texts, payments under way, coherence."""
     from app import worker as back_door
 
-    terminal.run(back_door.main(terminal.settings()))
+    terminal.run_long(back_door.main(terminal.settings()))
 
 
 @bank.command()
@@ -68,6 +69,14 @@ def schema() -> None:
 
 
 @bank.command()
+def documents() -> None:
+    """Print every listed operation: kind, level, price; as JSON beside the list too."""
+    from app.commands import documents as listing
+
+    listing.documents()
+
+
+@bank.command()
 def config() -> None:
     """Show every setting, its value and its source; secrets as set or unset."""
     from app import connections
@@ -76,7 +85,7 @@ def config() -> None:
     for name, field in type(found).model_fields.items():
         value = getattr(found, name)
         shown = ("set" if value else "unset") if name.endswith("_file") else value
-        if name == "database_url":
+        if name in {"database_url", "bus_url"}:
             shown = connections.shown(value)
         source = settings_module.source_of(name)
         typer.echo(f"{settings_module.PREFIX}{name.upper()}={shown}  ({source})")

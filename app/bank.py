@@ -39,7 +39,9 @@ from app.payments import sealed as payment_sealed
 from app.payments.address_book import AddressBook
 from app.payments.intake import Intake
 from app.payments.jobs import Jobs as PaymentJobs
+from app.payments.limits import Limits
 from app.payments.passage import Passage
+from app.payments.payee_changes import PayeeChanges
 from app.payments.payees import Payees
 from app.payments.transfers import Transfers
 from app.realtime import coherence as stream_coherence
@@ -52,6 +54,7 @@ from app.realtime.sockets import Sockets
 from app.sealed import Declared
 from app.settings import Settings
 from app.status.app_policy import AppPolicies
+from app.status.board import Board
 from app.status.health import Component, Health
 from app.vault import open_vault
 
@@ -73,6 +76,8 @@ class _Money:
     """Money on its way."""
 
     payees: Payees
+    payee_changes: PayeeChanges
+    limits: Limits
     transfers: Transfers
     payment_jobs: PaymentJobs
     panics: Panics
@@ -83,6 +88,7 @@ class _Live:
     """What goes out without being asked, and how the bank is."""
 
     health: Health
+    board: Board
     app_policies: AppPolicies
     announcer: Announcer
     hub: Hub
@@ -148,6 +154,8 @@ async def open_bank(
         log.open_log(clock, _heard_by(bank))
         if Role.WEB in roles:
             await bank.revocations.poll()  # before the first token is looked at
+            await bank.board.look()
+        await stack.enter_async_context(_announcing(bank))
         await stack.enter_async_context(bank.transfers)
         await stack.enter_async_context(_kept_running(bank, roles))
         yield bank
@@ -167,15 +175,23 @@ async def _wired(ground: Ground, health: Health, partners: Partners) -> Bank:
         forget=bound.forget,
         announce=announcer.announce,
     )
+    board = Board(clock=clock, health=health, announce=announcer.announce)
+
+    def gap() -> None:
+        revocations.hurry()
+        board.hurry()
+
     hub = Hub(
         settings,
         clock,
         partners.bus,
         on_revoke=revocations.heard,
-        on_gap=revocations.hurry,
+        on_broadcast=board.heard,
+        on_gap=gap,
     )
     live = _Live(
         health=health,
+        board=board,
         app_policies=AppPolicies(settings),
         announcer=announcer,
         hub=hub,
@@ -258,6 +274,13 @@ def _money(
         sessions=people.sessions,
         step_ups=people.step_ups,
     )
+    limits = Limits(
+        settings=settings,
+        clock=clock,
+        accounts=books.accounts,
+        step_ups=people.step_ups,
+        outcomes=people.outcomes,
+    )
     passage = Passage(clock=clock, accounts=books.accounts, book=book, rail=rail)
     transfers = Transfers(
         settings=settings,
@@ -268,6 +291,7 @@ def _money(
             customers=people.customers,
             payees=payees,
         ),
+        limits=limits,
         passage=passage,
         challenges=people.challenges,
         sessions=people.sessions,
@@ -276,6 +300,15 @@ def _money(
     jobs = PaymentJobs(clock=clock, transfers=transfers, passage=passage)
     return _Money(
         payees=payees,
+        payee_changes=PayeeChanges(
+            settings=settings,
+            clock=clock,
+            book=book,
+            accounts=books.accounts,
+            sessions=people.sessions,
+            step_ups=people.step_ups,
+        ),
+        limits=limits,
         transfers=transfers,
         payment_jobs=jobs,
         panics=Panics(clock=clock, moves=people.device_moves, money=transfers),
@@ -283,16 +316,33 @@ def _money(
 
 
 @asynccontextmanager
+async def _announcing(bank: Bank) -> AsyncIterator[None]:
+    """Tell the other processes, up to the last commit of this one."""
+    async with asyncio.TaskGroup() as group:
+        loop = _again_and_again("announcer", bank.announcer.run)
+        task = group.create_task(loop, name="announcer")
+        try:
+            yield
+        finally:
+            await database.drained(bank.settings.drain_s)
+            await bank.announcer.flush()
+            task.cancel()
+
+
+@asynccontextmanager
 async def _kept_running(bank: Bank, roles: frozenset[Role]) -> AsyncIterator[None]:
     """Run the loops that belong to an open bank; they end with it."""
-    loops: dict[str, Callable[[], Awaitable[None]]] = {"announcer": bank.announcer.run}
+    loops: dict[str, Callable[[], Awaitable[None]]] = {}
     if Role.WEB in roles:
-        loops |= {
+        loops = {
             "hub": bank.hub.run,
+            "status": bank.board.run,
             "sockets": bank.sockets.run,
             "revocations": bank.revocations.run,
             "signing keys": bank.ring.run,
         }
+    elif roles:
+        loops["status"] = bank.board.run
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(_again_and_again(name, loop), name=name)
@@ -301,7 +351,6 @@ async def _kept_running(bank: Bank, roles: frozenset[Role]) -> AsyncIterator[Non
         try:
             yield
         finally:
-            await bank.announcer.flush()
             for task in tasks:
                 task.cancel()
 

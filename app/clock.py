@@ -3,21 +3,27 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from typing_extensions import override
 
+_OFFSET = len("+00:00")
+_INSTANTS = 1024
 _LOOK_EVERY_S = 0.25  # a moved clock is noticed within a quarter second
 
 
 def rfc3339(instant: datetime) -> str:
     """Write an instant the one way: RFC 3339, UTC, three decimals and `Z`."""
-    return (
-        instant.astimezone(UTC)
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z")
-    )
+    return _written(instant)
+
+
+@lru_cache(maxsize=_INSTANTS)  # an event names its instant more than once
+def _written(instant: datetime) -> str:
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    return f"{instant.isoformat(timespec='milliseconds')[:-_OFFSET]}Z"
 
 
 class Clock:

@@ -78,9 +78,9 @@ def _password(settings: Settings, in_url: str | None) -> object:
 
 
 def shown(url: str) -> str:
-    """Write a database URL for people: without a password."""
+    """Write a URL for people: without a password."""
     parts = urlsplit(url)
     if parts.password is None:
         return url
     host = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=f"{parts.username}@{host}").geturl()
+    return parts._replace(netloc=f"{parts.username or ''}@{host}").geturl()

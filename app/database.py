@@ -341,12 +341,13 @@ async def open_database(settings: Settings) -> AsyncIterator[None]:
         await read("SELECT 1 AS one")
         yield
     finally:
-        await _drained(settings.drain_s)
+        await drained(settings.drain_s)
         _opened.clear()
         await context.close_connections()
 
 
-async def _drained(within_s: float) -> None:
+async def drained(within_s: float) -> None:
+    """Wait for the transactions in flight, at most so many seconds."""
     if _open:
         await asyncio.wait(set(_open), timeout=within_s)
 

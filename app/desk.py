@@ -6,18 +6,20 @@ entry with the person's name.
 
 import csv
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from app import audit
+from app import audit, database
 from app.accounts.account import Account
 from app.accounts.accounts import Accounts, Opening
-from app.auth.standing import Added, Customers, NewCustomer, Staff
+from app.auth.standing import Added, Customers, NewCustomer, Staff, require_staff
 from app.clock import Clock
-from app.errors import ValidationFailed
+from app.database import Tx
+from app.errors import NotFound, ValidationFailed
 from app.ids import CustomerId, request_id
 from app.integrations.core_banking import AccountKind
+from app.realtime import epochs
 
 _HEADER = ["number", "name", "phone", "locale"]
 _FILE_BYTES_MAX = 4 * 1024 * 1024
@@ -138,6 +140,42 @@ async def customers_unlock(bank: FrontDesk, staff: Staff, number: str) -> int:
         ValidationFailed: who or why is missing.
     """
     return await bank.customers.unlock(staff, number)
+
+
+async def streams_new_epoch(bank: Desk, staff: Staff, number: str | None) -> int:
+    """Give all streams, or that of one customer, another epoch; gives how many.
+
+    Every phone that held a cursor loads its picture again, once. It has to be done
+    after each restore from a backup, before the bank serves again.
+
+    Raises:
+        NotFound: no customer has that number.
+        ValidationFailed: who or why is missing.
+    """
+    require_staff(staff)
+    entry = audit.Entry(
+        action="staff.streams_renewed",
+        at=bank.clock.now(),
+        request_id=request_id(),
+        actor_kind=audit.ActorKind.STAFF,
+        actor_id=staff.name[:64],
+        detail={"reason": staff.reason},
+    )
+    if number is None:
+        there = {"streams": await epochs.count(), **entry.detail}
+        await audit.alone(replace(entry, detail=there))
+        return await epochs.renew_all()
+    customer = await bank.customers.find(number)
+    if customer is None:
+        raise NotFound("No customer has that number.")
+    named = replace(entry, customer=customer, object=str(customer))
+
+    async def work(tx: Tx) -> None:
+        audit.append(tx, named)
+        epochs.renew(tx, customer)
+
+    await database.transaction(work, name="desk.new_epoch")
+    return 1
 
 
 def read_file(file: Path) -> list[NewCustomer]:

@@ -8,8 +8,8 @@ The tree::
     Outage             a partner, or our own database, is unwell: nothing happened
       ServiceUnavailable is what the customer sees of it
     RequestFault       the request itself was refused: top-level `errors`, no data
-      BadRequest TooComplex Unauthenticated DpopRequired DpopInvalid DpopReplayed
-      UseDpopNonce Forbidden TooManyRequests
+      BadRequest TooComplex PersistedQueryNotFound Unauthenticated DpopRequired
+      DpopInvalid DpopReplayed UseDpopNonce Forbidden TooManyRequests
 
 Anything else that is raised is a bug: it is masked as INTERNAL and logged.
 Source of the codes: graphql.md section 3 of the design, printed in docs/errors.md.
@@ -212,6 +212,14 @@ class TooComplex(RequestFault):
 
     def __init__(self, budget: str) -> None:
         super().__init__(budget=budget)
+
+
+class PersistedQueryNotFound(RequestFault):
+    """The document is on no list of this server; sending its text adds it to none."""
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
+    sentence = "This server does not know the document."
+    status = 400
 
 
 class Unauthenticated(RequestFault):

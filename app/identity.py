@@ -89,6 +89,7 @@ class Identity:
     refreshes: Refreshes
     challenges: Challenges
     step_ups: StepUps
+    outcomes: Outcomes
     revocations: Revocations
     customers: Customers
     outbox: Outbox
@@ -153,6 +154,7 @@ def wired(ground: Ground, partners: Partners, doors: Doors) -> Identity:
         refreshes=refreshes,
         challenges=challenges,
         step_ups=step_ups,
+        outcomes=outcomes,
         revocations=revocations,
         customers=customers,
         outbox=outbox,

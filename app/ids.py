@@ -117,6 +117,12 @@ class BeneficiaryId(Id):
     prefix = "ben"
 
 
+class LimitId(Id):
+    """One limit of one customer, or of one payee."""
+
+    prefix = "lim"
+
+
 class NotificationId(Id):
     """Something a customer is told, once: an item of the inbox."""
 

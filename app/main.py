@@ -25,13 +25,15 @@ from typing_extensions import override
 
 from app import ids, page, probes, wellknown
 from app.bank import Bank, open_bank
-from app.partners import Role
+from app.partners import Role, require_shared_bus
 from app.schema import root
 from app.schema.execution import Engine
+from app.schema.library import Documents
+from app.schema.transport.desk import Desk
 from app.schema.transport.handshake import GraphQLOverSocket
 from app.schema.transport.http import GraphQLOverHttp, origin_of
 from app.schema.transport.operations import SocketOperations
-from app.schema.transport.socket import Desk
+from app.schema.transport.sturdy_http import SturdyHttp
 from app.schema.transport.wire import Wire
 from app.settings import Environment, Misconfigured, Settings
 
@@ -65,7 +67,13 @@ class FrontDoor(Starlette):
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request or socket, or live through the lifespan."""
+        """Answer one request or socket, or live through the lifespan.
+
+        While the process drains, an answer ends its line: the next request finds the
+        way to another process instead of a line that closes under it.
+        """
+        if scope["type"] == "http" and self.state.draining:
+            send = _last_on_its_line(send)
         if scope["type"] == "lifespan" or scope["path"] != GRAPHQL_PATH:
             await super().__call__(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -81,13 +89,18 @@ def create_app(settings: Settings, opener: Opener | None = None) -> FrontDoor:
         settings: of this process.
         opener: opens the bank; the bank of the settings, in the role of a web process,
             if left out. `demo` gives one that also does the worker's part.
+
+    Raises:
+        Misconfigured: a list of trusted documents is broken.
     """
     opened = opener or partial(open_bank, settings, frozenset({Role.WEB}))
+
+    documents = Documents(root.SCHEMA._schema, settings)  # noqa: SLF001  -- the library has no public way
 
     @asynccontextmanager
     async def lifespan(app: FrontDoor) -> AsyncIterator[None]:
         async with opened() as bank:
-            _mount(app, bank)
+            _mount(app, bank, documents)
             gc.freeze()  # what lives as long as the process is not looked at again
             app.state.ready = True
             try:
@@ -103,9 +116,18 @@ def create_app(settings: Settings, opener: Opener | None = None) -> FrontDoor:
         middleware=[Middleware(SafeHeaders, headers=headers)],
         lifespan=lifespan,
     )
-    app.state.ready = False
+    app.state.ready = app.state.draining = False
     app.state.contract = None if settings.env is Environment.PRODUCTION else root.sdl()
     return app
+
+
+def _last_on_its_line(send: Send) -> Send:
+    async def last(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message)["Connection"] = "close"
+        await send(message)
+
+    return last
 
 
 class SafeHeaders:
@@ -136,8 +158,9 @@ class SafeHeaders:
         await self._app(scope, receive, marked)
 
 
-def _mount(app: FrontDoor, bank: Bank) -> None:
-    engine = Engine(root.SCHEMA, bank.settings, bank.clock, bank.callers.charge)
+def _mount(app: FrontDoor, bank: Bank, documents: Documents) -> None:
+    toll = bank.callers.charge
+    engine = Engine(root.SCHEMA, bank.settings, bank.clock, toll, documents)
     desk = Desk(
         settings=bank.settings,
         clock=bank.clock,
@@ -205,15 +228,26 @@ class Server(uvicorn.Server):
 
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Send the phones away with a time to come back; then end."""
+        """Send everybody elsewhere, so that nothing is lost; then end.
+
+        Unready first, and still answering until the balancer has seen it; then every
+        phone goes with a time to come back. What follows waits for the requests and,
+        as the bank closes, for the transactions (realtime.md section 10).
+        """
         if self._door.state.ready:
             bank: Bank = self._door.state.bank
-            bank.sockets.send_away()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_GOODBYE_S):
-                    while len(bank.sockets) and not self.force_exit:  # noqa: ASYNC110  -- once, for a moment
-                        await asyncio.sleep(_LOOK_EVERY_S)
+            self._door.state.draining = True
+            await self._until(lambda: False, bank.settings.lb_delay_s)
+            await bank.sockets.send_away(lambda: self.force_exit)
+            await self._until(lambda: not len(bank.sockets), _GOODBYE_S)
         await super().shutdown(sockets)
+
+    async def _until(self, met: Callable[[], bool], longest_s: float) -> None:
+        """Wait so long, or until it holds, or until a second signal."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(longest_s):
+                while not (met() or self.force_exit):  # noqa: ASYNC110  -- a signal sets no event
+                    await asyncio.sleep(_LOOK_EVERY_S)
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -227,6 +261,26 @@ class Server(uvicorn.Server):
         if not self.should_exit:
             self._asked_at = now
         self.should_exit = True
+
+
+def config_of(app: FrontDoor, settings: Settings) -> uvicorn.Config:
+    """Say how uvicorn serves: what the conformance suites hold is held here."""
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=SturdyHttp,
+        ws=Wire,
+        ws_max_size=settings.max_body_bytes,
+        ws_per_message_deflate=False,
+        ws_ping_interval=None,  # its timeout closes 1011, which no client retries
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.drain_s),
+        timeout_keep_alive=_KEEP_ALIVE_S,
+    )
 
 
 async def serve(
@@ -246,29 +300,15 @@ async def serve(
 
     Returns:
         The exit code: 0 after a signal, 1 when the bank could not be opened.
+
+    Raises:
+        Misconfigured: no bus joins this process with the worker's.
     """
+    if opener is None:
+        require_shared_bus(settings)
     own = door or listen(settings)
     app = create_app(settings, opener)
-    server = Server(
-        app,
-        uvicorn.Config(
-            app,
-            loop="uvloop",
-            http="httptools",
-            ws=Wire,
-            ws_max_size=settings.max_body_bytes,
-            ws_per_message_deflate=False,
-            ws_ping_interval=None,  # its timeout closes 1011, which no client retries
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=int(settings.drain_s),
-            timeout_keep_alive=_KEEP_ALIVE_S,
-        ),
-        ready,
-    )
+    server = Server(app, config_of(app, settings), ready)
     await server.serve(sockets=[own])
     return 0 if server.started else 1
 

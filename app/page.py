@@ -65,7 +65,7 @@ async def front(request: Request) -> Response:
     links = _LINKS if request.app.state.contract is None else (_CONTRACT, *_LINKS)
     page = _SHELL.format(
         language=_LANGUAGE,
-        rows="\n".join(_row(one) for one in bank.health.now()),
+        rows="\n".join(_row(one) for one in bank.board.now()),
         url=html.escape(url),
         socket=html.escape("ws" + url.removeprefix("http")),
         links="\n".join(
@@ -78,7 +78,7 @@ async def front(request: Request) -> Response:
 async def status(request: Request) -> Response:
     """Give serviceStatus to programs without a GraphQL client."""
     bank: Bank = request.app.state.bank
-    shown = [_shown(one) for one in bank.health.now()]
+    shown = [_shown(one) for one in bank.board.now()]
     return Response(
         orjson.dumps({"serviceStatus": shown}), media_type="application/json"
     )

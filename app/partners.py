@@ -23,6 +23,7 @@ from app.vault import Vault
 
 _PORTS = "app.integrations."
 _OWN_MEMORY = "memory"
+_QUICK_POLL_S = 1.0
 
 
 class Role(StrEnum):
@@ -74,7 +75,7 @@ async def open_partners(
         rail=await rail.connect(core=core),
         identity=await identity.connect(settings, vault),
         counters=await _counters(settings, clock, stack),
-        bus=await _bus(settings),
+        bus=await _bus(settings, stack),
         sms=sms,
         push=await _push(settings, clock, health, stack, roles),
     )
@@ -118,11 +119,29 @@ async def _counters(
     return opened
 
 
-async def _bus(settings: Settings) -> Bus:
+async def _bus(settings: Settings, stack: AsyncExitStack) -> Bus:
     scheme = settings.bus_url.partition("://")[0]
-    if scheme not in adapters.choices("app.realtime.bus"):
+    name = "redis" if scheme == "rediss" else scheme
+    if name not in adapters.choices("app.realtime.bus"):
         raise Misconfigured(f"BUS_URL: there is no bus {scheme!r}")
-    opened: Bus = await adapters.load("app.realtime.bus", scheme).connect(
+    opened: Bus = await adapters.load("app.realtime.bus", name).connect(
         settings.bus_url
     )
+    stack.push_async_callback(opened.close)
     return opened
+
+
+def require_shared_bus(settings: Settings) -> None:
+    """Refuse a bus within one process where a bank has several.
+
+    Without hints only the poll tells one process what another did, so it has to be
+    quick then (realtime.md section 3 of the design).
+
+    Raises:
+        Misconfigured: BUS_URL is memory:// and POLL_S above one second.
+    """
+    if settings.bus_url.startswith(_OWN_MEMORY) and settings.poll_s > _QUICK_POLL_S:
+        raise Misconfigured(
+            "`serve` and `worker` are several processes, and BUS_URL=memory:// joins "
+            "none: give the URL of a Valkey, redis://HOST:6379/0, or set POLL_S=1"
+        )

@@ -1,7 +1,8 @@
 """Whether this process is alive, ready and started, and its figures.
 
-`/livez`: the loop turns. `/readyz`: the database answers within a second; a sick core
-shows in serviceStatus, not here. `/metrics`: Prometheus text; keep it off the internet.
+`/livez`: the loop turns. `/readyz`: the database answers within a second and nobody
+told this process to end; a sick core shows in serviceStatus, a bus that is away in
+`sixpence_bus_up`, neither here. `/metrics`: Prometheus text; keep it off the internet.
 """
 
 import asyncio
@@ -22,7 +23,9 @@ async def livez(_request: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """Answer 200 when this process can serve, else 503."""
+    """Answer 200 when this process can serve and goes on to, else 503."""
+    if getattr(request.app.state, "draining", False):
+        return PlainTextResponse("draining\n", 503)
     if not getattr(request.app.state, "ready", False):
         return PlainTextResponse("not ready\n", 503)
     try:

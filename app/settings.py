@@ -91,8 +91,13 @@ class Settings(Limits):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least level that is written."
     )
+    lb_delay_s: float = Field(
+        5.0,
+        description="Wait at shutdown until the balancer has seen /readyz fail; demo "
+        "and test: 0.",
+    )
     shutdown_jitter_s: float = Field(
-        15.0, description="Longest spread of the phones' return after a shutdown."
+        15.0, description="Longest spread of the phones' ends at shutdown, and returns."
     )
     drain_s: float = Field(
         20.0, description="Wait for open transactions at shutdown, seconds."
@@ -123,7 +128,10 @@ class Settings(Limits):
         10, description="PostgreSQL: connections per process.", ge=1, le=100
     )
     bus_url: str = Field(
-        "memory://", description="Where hints travel: memory:// in one process."
+        "memory://",
+        description="Where hints travel: memory:// in one process; redis:// or "
+        "rediss:// of a Valkey or Redis.",
+        repr=False,
     )
 
     # ---- partners, by the name of the adapter's file
@@ -147,6 +155,16 @@ class Settings(Limits):
     )
 
     # ---- documents
+    documents: Literal["open", "trusted"] = Field(
+        "open",
+        description="open runs any document; trusted, the default of production, runs "
+        "those on the lists.",
+    )
+    documents_dir: Path = Field(
+        Path("app/schema/documents"),
+        description="Folder of the lists, one per app version; a relative one starts "
+        "at the clone.",
+    )
     introspection: bool = Field(
         default=True,
         description="Whether schema queries are answered; not in production.",
@@ -250,6 +268,9 @@ class Settings(Limits):
     payee_cooling_s: int = Field(
         86400, description="Waiting time of a new payee, seconds."
     )
+    limit_raise_s: int = Field(
+        86400, description="Wait until a limit that was raised counts, seconds.", ge=0
+    )
     revocation_poll_s: float = Field(
         1.0, description="How often a process looks for ended sessions, seconds."
     )
@@ -273,6 +294,8 @@ class Settings(Limits):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.env is Environment.PRODUCTION:
+            if "documents" not in self.model_fields_set:
+                object.__setattr__(self, "documents", "trusted")
             _refuse_unsafe(self)
         elif self.clock_offset_file is None and self.env is Environment.DEMO:
             object.__setattr__(self, "clock_offset_file", Path(".sixpence/clock"))
@@ -293,6 +316,10 @@ def _refuse_unsafe(chosen: Settings) -> None:
         "LIMIT_FACTOR must be 1": chosen.limit_factor != 1,
         "IDLE_S may not pass 300": chosen.idle_s > 300,  # noqa: PLR2004  -- PSD2 RTS Art. 4
         "INTROSPECTION must be off": chosen.introspection,
+        "DOCUMENTS must be trusted": chosen.documents != "trusted",
+        "COUNTERS may not be memory beside a shared BUS_URL": (
+            chosen.counters == "memory" and not chosen.bus_url.startswith("memory:")
+        ),
         "DATABASE_SYNCHRONOUS must be FULL": chosen.database_synchronous != "FULL",
         "DATABASE_URL may hold no password: give DATABASE_PASSWORD_FILE": bool(
             urlsplit(chosen.database_url).password
@@ -310,8 +337,8 @@ def _refuse_unsafe(chosen: Settings) -> None:
 def load(**chosen: object) -> Settings:
     """Read the settings from the environment; `chosen` ones win.
 
-    In demo and test rates are a thousand times wider and activation codes work again,
-    unless the environment says otherwise.
+    In demo and test rates are a thousand times wider, activation codes work again and
+    no balancer is waited for, unless the environment says otherwise.
 
     Raises:
         Misconfigured: an unknown name, a wrong value or an unsafe combination.
@@ -320,7 +347,11 @@ def load(**chosen: object) -> Settings:
     try:
         found = Settings(**chosen)  # type: ignore[arg-type]  # values are checked by pydantic
         if found.env is not Environment.PRODUCTION:
-            relaxed = {"limit_factor": 1000, "activation_reusable": True}
+            relaxed = {
+                "limit_factor": 1000,
+                "activation_reusable": True,
+                "lb_delay_s": 0,
+            }
             missing = relaxed.keys() - found.model_fields_set
             if missing:
                 chosen = {name: relaxed[name] for name in missing} | chosen

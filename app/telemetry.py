@@ -87,10 +87,57 @@ documents_refused = Counter(
     ["why"],
     registry=registry,
 )
+events_recorded = Counter(
+    "sixpence_events_recorded",
+    "Events written to the log, by type.",
+    ["type"],
+    registry=registry,
+)
+hub_lag = Histogram(
+    "sixpence_hub_lag_seconds",
+    "From the fact to the readers of this process; every eighth is taken.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 15),
+    registry=registry,
+)
+slow_replays = Counter(
+    "sixpence_slow_replays",
+    "Reads of the log for live readers whom the tail ran away from.",
+    registry=registry,
+)
 hub_reads = Counter(
     "sixpence_hub_reads",
     "Reads of the event log by cause.",
     ["cause"],
+    registry=registry,
+)
+projector_fallbacks = Counter(
+    "sixpence_projector_fallback",
+    "Events of a subscription that graphql-core had to do, by why.",
+    ["why"],
+    registry=registry,
+)
+hub_lost_hints = Counter(
+    "sixpence_hub_lost_hints",
+    "Changes that the safety poll found and no hint told; alarm above one a minute.",
+    registry=registry,
+)
+hub_watches = Gauge(
+    "sixpence_hub_watches",
+    "Customers whose stream somebody follows.",
+    registry=registry,
+)
+bus_up = Gauge(
+    "sixpence_bus_up", "1 while hints of others are heard.", registry=registry
+)
+bus_reconnects = Counter(
+    "sixpence_bus_reconnects",
+    "Times hints may have been lost and every stream was looked at again.",
+    registry=registry,
+)
+revocation_seconds = Histogram(
+    "sixpence_revocation_seconds",
+    "From the end of a session in another process to the end of its sockets here.",
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 5),
     registry=registry,
 )
 stream_resumes = Counter(

@@ -17,7 +17,7 @@ from app.clock import Clock
 from app.database import Proof, Tx
 from app.ids import request_id
 from app.integrations.core_banking import CanProve
-from app.partners import Role
+from app.partners import Role, require_shared_bus
 from app.payments.jobs import BATCH
 from app.realtime import log
 from app.settings import Settings
@@ -190,7 +190,12 @@ async def _texts(bank: Bank) -> None:
 
 
 async def main(settings: Settings) -> int:
-    """Work until INT or TERM; gives the exit code."""
+    """Work until INT or TERM; gives the exit code.
+
+    Raises:
+        Misconfigured: no bus joins this process with those that serve phones.
+    """
+    require_shared_bus(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,18 +1,22 @@
 """`python -m bench [WHAT] [--engine=E] [--smoke]`: measure on loopback; keep it."""
 
 import argparse
-import asyncio
 import sys
 
-from bench import auth, home, report
+import uvloop
+
+from bench import auth, fanout, home, reconnect, report
 from bench.report import Rows
 
 ENGINES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 TITLES = {
     "auth": auth.TITLE,
+    "fanout": fanout.TITLE,
     "home": "home screen on {engine}, every guard on; the peer does no sign-in",
+    "reconnect": reconnect.TITLE,
 }
-SHORT = {"auth"}  # its smoke runs on one engine: the other has no path of its own
+# Their smoke runs on one engine: the other has no path of its own.
+SHORT = {"auth", "fanout", "reconnect"}
 
 
 def main() -> int:
@@ -31,7 +35,7 @@ def main() -> int:
     for what in [asked.what] if asked.what else TITLES:
         usual = ["sqlite"] if asked.smoke and what in SHORT else ENGINES
         for engine in [asked.engine] if asked.engine else usual:
-            rows = asyncio.run(_measured(what, engine, smoke=asked.smoke))
+            rows = uvloop.run(_measured(what, engine, smoke=asked.smoke))
             title = TITLES[what].format(engine=ENGINES[engine])
             print(report.table(title, rows), end="\n\n")
             if not asked.smoke:
@@ -43,6 +47,13 @@ async def _measured(what: str, engine: str, *, smoke: bool) -> Rows:
     if what == "auth":
         found = await auth.run(auth.SMOKE if smoke else auth.FULL, engine)
         return [row.written() for row in found]
+    if what == "fanout":
+        size = fanout.SMOKE if smoke else fanout.FULL
+        return [row.written() for row in await fanout.run(size, engine, smoke=smoke)]
+    if what == "reconnect":
+        full = reconnect.SMOKE if smoke else reconnect.FULL
+        again = await reconnect.run(full, engine, smoke=smoke)
+        return [row.written() for row in again]
     turns = await home.run(home.SMOKE if smoke else home.FULL, engine)
     return report.compared(turns)
 

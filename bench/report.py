@@ -35,6 +35,7 @@ class Row:
         least: smallest turn.
         most: largest turn.
         target: what the median may not pass; None where nothing is promised.
+        floor: what it may not stay below; None where nothing is promised.
     """
 
     measure: str
@@ -43,6 +44,7 @@ class Row:
     least: float
     most: float
     target: float | None = None
+    floor: float | None = None
 
     @classmethod
     def of(
@@ -51,6 +53,8 @@ class Row:
         unit: str,
         figures: Sequence[float],
         target: float | None = None,
+        *,
+        floor: float | None = None,
     ) -> "Row":
         """Sum up the figures of the turns."""
         return cls(
@@ -60,15 +64,19 @@ class Row:
             round(min(figures), 2),
             round(max(figures), 2),
             target,
+            floor,
         )
 
     @property
     def verdict(self) -> str:
         """Whether the target is met; empty without one."""
-        if self.target is None:
-            return ""
-        met = "met" if self.median <= self.target else "missed"
-        return f"<= {self.target:g}: {met}"
+        if self.target is not None:
+            met = "met" if self.median <= self.target else "missed"
+            return f"<= {self.target:g}: {met}"
+        if self.floor is not None:
+            met = "met" if self.median >= self.floor else "missed"
+            return f">= {self.floor:g}: {met}"
+        return ""
 
     def written(self) -> dict[str, float | str]:
         """Give it as results.json keeps it."""

@@ -120,7 +120,7 @@ def peer(below: Engine) -> Iterator[Server]:
         text=True,
     )
     try:
-        _await_port(port)
+        await_port(port)
         yield Server(process, port)
     finally:
         _end(process)
@@ -133,7 +133,7 @@ def _end(process: "subprocess.Popen[str]") -> None:
         process.stdout.close()
 
 
-def _await_port(port: int) -> None:
+def await_port(port: int) -> None:
     for _ in range(200):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

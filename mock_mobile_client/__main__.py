@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mock_mobile_client import entry_devices
+from mock_mobile_client import entry_devices, entry_fleet
 from mock_mobile_client.entry import As, Given, commands_of, factor_of, run
 from mock_mobile_client.errors import BadEntry
 
@@ -29,7 +29,7 @@ app.add_typer(beneficiary, name="beneficiary")
 
 
 @app.callback()
-def read_options(
+def read_options(  # noqa: PLR0913  -- the options of the command line
     ctx: typer.Context,
     url: Annotated[
         str, typer.Option(help="The bank's public address.")
@@ -44,9 +44,13 @@ def read_options(
     finger: Annotated[
         str | None, typer.Option(help="What lies on the sensor; else the owner's.")
     ] = None,
+    *,
+    by_id: Annotated[
+        bool, typer.Option("--by-id", help="Send ids of operations, not their texts.")
+    ] = False,
 ) -> None:
     """Remember the options that every command has."""
-    ctx.obj = Given(url, sandbox, phones, pin, finger)
+    ctx.obj = Given(url, sandbox, phones, pin, finger, by_id)
 
 
 @app.command()
@@ -208,6 +212,28 @@ def proof(
 
 
 @app.command()
+def status(
+    ctx: typer.Context,
+    for_s: Annotated[
+        float | None, typer.Option("--for", help="Seconds; else until Ctrl-C.")
+    ] = None,
+    phone: As = "Asha-1",
+    *,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Stay, and show what changes.")
+    ] = False,
+) -> None:
+    """Show how the parts of the bank are; nobody need be signed in."""
+    run(commands_of(ctx).status(phone, watch=watch, for_s=for_s))
+
+
+@app.command()
+def manifest(ctx: typer.Context) -> None:
+    """Print the list of this app's operations, for the bank."""
+    run(commands_of(ctx).manifest())
+
+
+@app.command()
 def doctor(ctx: typer.Context) -> None:
     """Check clock, addresses, socket and documents, with hints."""
     run(commands_of(ctx).doctor())
@@ -247,6 +273,7 @@ def _text(document: str) -> str:
 
 
 entry_devices.add_to(app)
+entry_fleet.add_to(app)
 
 if __name__ == "__main__":
     app()

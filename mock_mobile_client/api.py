@@ -83,6 +83,7 @@ class Api:
     Attributes:
         endpoint: The public address, which every proof names.
         door: Where packets go; the same unless another door was named.
+        by_id: Whether operations go as ids instead of texts.
     """
 
     def __init__(
@@ -90,9 +91,12 @@ class Api:
         url: str,
         clock: Callable[[], float] = time.time,
         door: str | None = None,
+        *,
+        by_id: bool = False,
     ) -> None:
         self.endpoint = url.rstrip("/") + "/graphql"
         self.door = (door or url).rstrip("/") + "/graphql"
+        self.by_id = by_id
         self.offline = False
         self._clock = clock
         self._nonce: str | None = None
@@ -118,8 +122,12 @@ class Api:
             Refused: the bank said no.
             Unreachable: no answer; `sent` says whether the bank may have acted.
         """
-        body = encode(document.text, variables, document.name)
+        body = self.body(document, variables)
         return unpack(await self.send(body, credentials), document.field)
+
+    def body(self, document: Document, variables: JsonObject) -> bytes:
+        """Serialise a shipped operation as this phone sends it: text or id."""
+        return orjson.dumps(document.request(variables, by_id=self.by_id))
 
     async def send(self, body: bytes, credentials: Credentials) -> Reply:
         """Send these bytes, with a new proof where the bank asks for one.

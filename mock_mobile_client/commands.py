@@ -1,13 +1,22 @@
 """What each command does; `__main__` only reads the arguments."""
 
+import asyncio
 import time
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from mock_mobile_client.doctor import Doctor
-from mock_mobile_client.enums import FactorKind
+from mock_mobile_client.documents import manifest
+from mock_mobile_client.enums import FactorKind, PaymentStatus
 from mock_mobile_client.errors import BadEntry, Unreachable
+from mock_mobile_client.following import (
+    ComponentValue,
+    components,
+    components_now,
+    settle_watched,
+)
 from mock_mobile_client.handset import Level, Setting
 from mock_mobile_client.journeys import StepReport, play
 from mock_mobile_client.money import money
@@ -19,7 +28,7 @@ from mock_mobile_client.screen import Screen
 from mock_mobile_client.stage import everyday
 from mock_mobile_client.store import FileStore
 from mock_mobile_client.switches import Switchboard
-from mock_mobile_client.values import AccountValue, JsonObject
+from mock_mobile_client.values import AccountValue, JsonObject, PaymentValue
 from mock_mobile_client.watching import Watch
 from mock_mobile_client.world_clock import WorldClock
 
@@ -49,6 +58,7 @@ class Commands:
         pin: What the person types; None for the demo's own.
         screen: Where to print.
         finger: What lies on the sensor; None for the owner's.
+        by_id: Whether operations go as ids instead of texts.
     """
 
     url: str
@@ -57,6 +67,7 @@ class Commands:
     pin: str | None
     screen: Screen
     finger: str | None = None
+    by_id: bool = False
 
     async def demo(self, *, as_json: bool) -> int:
         """Play the numbered scenario."""
@@ -156,17 +167,13 @@ class Commands:
             order = await phone.order(
                 wish.payee, money(wish.amount), wish.source, wish.key
             )
-            payment = await phone.payments.create(order)
-            again = "  already done (replayed)" if payment.replayed else ""
-            self.screen.line(f"{payment.status:<24} {payment.id}{again}")
-            if payment.status == "AWAITING_AUTHORISATION":
-                text = f"{payment.amount.formatted} to {payment.payee_name}"
-                self.screen.line(f"  sign: {text}, device key and {approve}")
-                payment = await phone.payments.approve(order, payment, approve)
-                self.screen.line(f"{payment.status:<24} approved")
-            payment = await phone.payments.final(payment)
-            reason = payment.status_message or payment.reason or ""
-            self.screen.line(f"{payment.status:<24} {reason}".rstrip())
+            payment = await settle_watched(
+                phone.payments,
+                phone.handset,
+                order,
+                lambda state: self._show_payment(state, approve),
+                approve,
+            )
             left = (await phone.account(order.source.name)).balance
             if left is not None:
                 text = f"{order.source.name} {left.available.formatted}"
@@ -240,11 +247,18 @@ class Commands:
             told.append(line)
             self.screen.passed(line)
 
-        setting = Setting(store=FileStore(self.folder), iterations=ITERATIONS_MIN)
+        setting = Setting(
+            store=FileStore(self.folder), iterations=ITERATIONS_MIN, by_id=self.by_id
+        )
         run = partial(proof_06, second=second) if number == LOST else PROOFS[number]
         await run(self.url, self.sandbox, setting, tell)
         partly = " partly" if any(PARTLY in line for line in told) else ""
         self.screen.line(f"proof {number} holds{partly}")
+        return DONE
+
+    async def manifest(self) -> int:
+        """Print the list of what this app ships."""
+        self.screen.json(manifest())
         return DONE
 
     async def doctor(self) -> int:
@@ -264,6 +278,7 @@ class Commands:
             store=FileStore(self.folder),
             iterations=ITERATIONS_MIN,
             clock=lambda: time.time() + ahead_s,
+            by_id=self.by_id,
         )
         phone = Phone(name, self.url, self.sandbox, setting)
         phone.handset.api.offline = self._switches(phone).read().airplane
@@ -275,6 +290,38 @@ class Commands:
 
     def _switches(self, phone: Phone) -> Switchboard:
         return Switchboard(FileStore(self.folder), self.url, phone.name)
+
+    async def status(self, name: str, *, watch: bool, for_s: float | None) -> int:
+        """Show how the bank is; with `watch` also what changes, signed in or not."""
+        async with self._phone(name) as phone:
+            if not watch:
+                for one in await components_now(phone.handset):
+                    self._show_component(one)
+                return DONE
+            try:
+                async with (
+                    asyncio.timeout(for_s),
+                    aclosing(components(phone.handset)) as changes,
+                ):
+                    async for one in changes:
+                        self._show_component(one)
+            except TimeoutError:
+                return DONE
+        return REFUSED
+
+    def _show_component(self, one: ComponentValue) -> None:
+        since = one.since[:19].replace("T", " ")
+        self.screen.line(f"{one.name:<16} {one.state:<16} since {since}")
+
+    def _show_payment(self, payment: PaymentValue, approve: FactorKind) -> None:
+        """One state of a payment, and what the person is asked for."""
+        again = "already done (replayed)" if payment.replayed else ""
+        waits = payment.status is PaymentStatus.AWAITING_AUTHORISATION
+        note = payment.id if waits else payment.status_message or payment.reason
+        self.screen.line(f"{payment.status:<24} {note or ''}  {again}".rstrip())
+        if waits:
+            text = f"{payment.amount.formatted} to {payment.payee_name}"
+            self.screen.line(f"  sign: {text}, device key and {approve}")
 
     def _show_step(self, report: StepReport) -> None:
         text = f"{report.number:>2} {report.title:<51} {report.took_ms:>5} ms"

@@ -2,10 +2,19 @@
 
 from dataclasses import dataclass
 
-from mock_mobile_client import biometric, devices, fingers, passkeys, totp, vouching
+from mock_mobile_client import (
+    biometric,
+    devices,
+    fingers,
+    limits,
+    passkeys,
+    totp,
+    vouching,
+)
 from mock_mobile_client.commands import DONE, REFUSED, Commands
 from mock_mobile_client.enums import DeviceState, FactorKind
 from mock_mobile_client.errors import BadEntry
+from mock_mobile_client.money import money
 from mock_mobile_client.thief import Thief
 from mock_mobile_client.values import DeviceRow, JsonObject
 from mock_mobile_client.world_clock import WorldClock
@@ -75,6 +84,28 @@ class AllCommands(Commands):
             await phone.login(factor, self.pin)
             await phone.change_mpin(pin, factor)
             self.screen.line(f"{phone.name} has another mPIN")
+        return DONE
+
+    async def limits(self, name: str, choice: tuple[str, str] | None) -> int:
+        """Show what the customer may pay from this phone, or set a limit."""
+        async with self._phone(name) as phone:
+            if choice is not None:
+                window, amount = choice
+                _, since = await limits.choose(phone.session, window, money(amount))
+                self.screen.line(f"counts from {since}")
+            allowed = await limits.listed(phone.session)
+            head = ("limit", "at most", "used", "left", "resets at", "waiting")
+            rows = [
+                (
+                    *(one.name, one.max.formatted, one.used.formatted),
+                    *(one.remaining.formatted, one.resets_at or "-"),
+                    one.pending.formatted if one.pending else "-",
+                )
+                for one in allowed.limits
+            ]
+            self.screen.table([head, *rows], "<>>><>")
+            for payee, most in allowed.new_payees.items():
+                self.screen.line(f"{payee} is new: {most.formatted} for now")
         return DONE
 
     async def passkeys(self, name: str, removed: str | None) -> int:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from mock_mobile_client import documents
-from mock_mobile_client.api import Api, Credentials, encode
+from mock_mobile_client.api import Api, Credentials
 from mock_mobile_client.enrolment import APP_VERSION
 from mock_mobile_client.errors import PhoneError, Refused, Unreachable
 from mock_mobile_client.handset import Handset, Setting
@@ -109,10 +109,10 @@ class Doctor:
 
     async def _shipped_operation(self) -> Finding:
         document = documents.load("home")
-        body = encode(document.text, {}, document.name)
+        body = self._api.body(document, {})
         reply = await self._api.send(body, Credentials())
         code = reply.errors[0]["extensions"]["code"] if reply.errors else "none"
-        fix = "add operations/ to SIXPENCE_DOCUMENTS_DIR, or update the app"
+        fix = "put this app's list (`manifest`) into SIXPENCE_DOCUMENTS_DIR, or update"
         return Finding("home screen's document", code in KNOWS_THE_DOCUMENT, code, fix)
 
     async def _app_policy(self) -> Finding:

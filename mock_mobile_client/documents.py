@@ -1,11 +1,17 @@
-"""The operations as an app ships them: `operations/*.graphql` with their fragments."""
+"""The operations as an app ships them: `operations/*.graphql` with their fragments.
 
+An app sends the text of an operation, or only its hash: then the bank must have the
+app's list, `manifest`, which it reads from a file named after the app's version.
+"""
+
+import hashlib
 import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from mock_mobile_client.errors import BadEntry
+from mock_mobile_client.values import JsonObject
 
 FOLDER = Path(__file__).parent / "operations"
 SPREAD = re.compile(r"\.\.\.\s*(?!on\b)([A-Za-z_]\w*)")
@@ -28,6 +34,32 @@ class Document:
     kind: str
     field: str
     text: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the text, in hexadecimal: the operation's id."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def request(self, variables: JsonObject, *, by_id: bool = False) -> JsonObject:
+        """The members of the GraphQL request, with the text or with Apollo's id."""
+        members: JsonObject = {"variables": variables, "operationName": self.name}
+        if by_id:
+            told = {"version": 1, "sha256Hash": self.digest}
+            return members | {"extensions": {"persistedQuery": told}}
+        return {"query": self.text} | members
+
+
+def manifest() -> JsonObject:
+    """The list of everything this app ships, as Apollo's generators write it."""
+    shipped = [load(name) for name in names()]
+    return {
+        "format": "apollo-persisted-query-manifest",
+        "version": 1,
+        "operations": [
+            {"id": one.digest, "name": one.name, "type": one.kind, "body": one.text}
+            for one in sorted(shipped, key=lambda one: one.name)
+        ],
+    }
 
 
 def names() -> tuple[str, ...]:

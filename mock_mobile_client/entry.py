@@ -4,7 +4,7 @@ Exit codes: 0 done, 1 refused or failed check, 2 usage or set-up, 3 unreachable.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,12 +37,22 @@ class Given:
     phones: Path
     pin: str | None
     finger: str | None
+    by_id: bool = False
 
 
-def run(work: Coroutine[Any, Any, int]) -> None:
-    """Run a command; say in one sentence what went wrong, and exit by the rule."""
+def run(
+    work: Coroutine[Any, Any, int],
+    loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> None:
+    """Run a command; say in one sentence what went wrong, and exit by the rule.
+
+    Args:
+        work: The command.
+        loop: Makes the event loop, where the standard one is too slow.
+    """
     try:
-        code = asyncio.run(work)
+        with asyncio.Runner(loop_factory=loop) as runner:
+            code = runner.run(work)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except Unreachable as error:
@@ -93,6 +103,7 @@ def commands_of(ctx: typer.Context) -> "AllCommands":
         given.pin,
         standard(),
         given.finger,
+        by_id=given.by_id,
     )
 
 

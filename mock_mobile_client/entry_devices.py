@@ -16,7 +16,7 @@ biometric = typer.Typer(no_args_is_help=True, help="The key behind finger or fac
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the program."""
     of_phones = (again, devices, revoke, lock, unlock, forget, panic, thief)
-    for command in (*of_phones, approve, mpin, passkeys):
+    for command in (*of_phones, approve, limits, mpin, passkeys):
         app.command()(command)
     groups = {"biometric": biometric, "totp": totp, "recovery": recovery}
     for name, group in groups.items():
@@ -129,6 +129,18 @@ def passkeys(
 ) -> None:
     """Show the customer's passkeys, or take one back."""
     run(commands_of(ctx).passkeys(phone, remove))
+
+
+def limits(
+    ctx: typer.Context,
+    choice: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--set", metavar="WINDOW AMOUNT", help='day "500.00 INR"'),
+    ] = None,
+    phone: As = "Asha-1",
+) -> None:
+    """Show what the customer may pay, or set a limit."""
+    run(commands_of(ctx).limits(phone, choice))
 
 
 def thief(ctx: typer.Context, phone: As = "Asha-1") -> None:

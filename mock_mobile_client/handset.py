@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from mock_mobile_client import documents
-from mock_mobile_client.api import Api, Credentials, encode
+from mock_mobile_client.api import Api, Credentials
 from mock_mobile_client.dpop import Covered
 from mock_mobile_client.errors import NotReady, Unreachable
 from mock_mobile_client.keys import DeviceKey
@@ -34,12 +34,14 @@ class Setting:
         clock: The phone's own clock, seconds since 1970; may be wrong.
         door: Where packets go when that is not the public address, which every proof
             names all the same: one web process behind a balancer.
+        by_id: Send ids of operations, not texts; the bank must have the app's list.
     """
 
     store: Store = dataclasses.field(default_factory=MemoryStore)
     iterations: int = ITERATIONS
     clock: Callable[[], float] = time.time
     door: str | None = None
+    by_id: bool = False
 
 
 class Handset:
@@ -50,7 +52,7 @@ class Handset:
         self.bank = url.rstrip("/")
         self.setting = setting
         self.state: PhoneState = setting.store.load(self.bank, name)
-        self.api = Api(self.bank, setting.clock, setting.door)
+        self.api = Api(self.bank, setting.clock, setting.door, by_id=setting.by_id)
 
     async def close(self) -> None:
         """Give the connections back; the state stays in the store."""
@@ -150,7 +152,7 @@ class Handset:
         if call not in self.state.unanswered:
             self.keep(unanswered=(*self.state.unanswered, call))
         document = documents.load(call.operation)
-        body = encode(document.text, call.variables, document.name)
+        body = self.api.body(document, call.variables)
         await self.api.send_losing_reply(body, self.credentials(Level.LOGIN))
 
     def answered(self, call: Unanswered) -> None:

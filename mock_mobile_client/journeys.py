@@ -11,6 +11,12 @@ from dataclasses import dataclass
 
 from mock_mobile_client.enums import PaymentStatus
 from mock_mobile_client.errors import PhoneError, ProofFailed, Refused, expect
+from mock_mobile_client.following import (
+    components_now,
+    components_told,
+    settle_watched,
+)
+from mock_mobile_client.journeys_limits import meet_a_limit
 from mock_mobile_client.journeys_live import (
     listen_for_pushes,
     lose_the_line,
@@ -89,9 +95,24 @@ async def pay(stage: Stage) -> str:
     """The mPIN approves amount and payee as the payload names them."""
     stage.asha_before = await everyday(stage.asha)
     stage.ben_before = await everyday(stage.ben)
-    paid = await stage.asha.pay(stage.ben.owner.name, PAID)
+    asha, told = stage.asha, list[str]()
+    order = await asha.order(stage.ben.owner.name, PAID)
+    paid = await settle_watched(
+        asha.payments, asha.handset, order, lambda state: told.append(state.status)
+    )
     expect("status of the payment", PaymentStatus.SETTLED, paid.status)
-    return f"{paid.amount.formatted} to {paid.payee_name}, {paid.status}"
+    first_and_last = (PaymentStatus.AWAITING_AUTHORISATION, PaymentStatus.SETTLED)
+    expect("told by paymentProgress", first_and_last, (told[0], told[-1]))
+    states = " → ".join(dict.fromkeys(told))
+    return f"{paid.amount.formatted} to {paid.payee_name}: {states}"
+
+
+async def hear_the_status(stage: Stage) -> str:
+    """How the bank is, told to a phone that shows no token."""
+    asked = await components_now(stage.ben.handset)
+    told = await components_told(stage.ben.handset, len(asked))
+    expect("components", [one.name for one in asked], [one.name for one in told])
+    return ", ".join(f"{one.name} {one.state}" for one in told)
 
 
 async def see_it(stage: Stage) -> str:
@@ -189,8 +210,10 @@ SCENARIO: tuple[tuple[str, Step], ...] = (
     ("Asha registers a passkey by step-up", register_passkey),
     ("sets a biometric key by step-up", set_biometric_key),
     ("home screen in one query", home),
+    ("anybody hears how the bank is", hear_the_status),
     ("open the live streams", watch),
     ("Asha adds Ben as payee by step-up", befriend),
+    ("asks for more than a limit lets through", meet_a_limit),
     ("pays Ben, approves amount and payee", pay),
     ("both balances moved on both phones, unasked", see_it),
     ("loses two replies, sends the same again", lose_replies),

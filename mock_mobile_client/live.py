@@ -35,6 +35,10 @@ class Line(Protocol):
     def socket_door(self) -> str:
         """Where the bank's socket is opened."""
 
+    @property
+    def by_id(self) -> bool:
+        """Whether operations go as ids instead of texts."""
+
     def init_payload(self) -> JsonObject:
         """Token and a fresh proof."""
 
@@ -235,7 +239,9 @@ class Live:
     async def _one_connection(self) -> None:
         """From handshake to close."""
         await self._line.freshen()
-        wire = await Wire.open(self._line.socket_door, self._line.init_payload())
+        line = self._line
+        init = line.init_payload()
+        wire = await Wire.open(line.socket_door, init, by_id=line.by_id)
         self._wire = wire
         self.connections += 1
         acking = asyncio.create_task(self.acks.run(wire))
@@ -265,9 +271,9 @@ class Live:
         if frame.operation not in {self._events, BALANCES}:
             return
         if frame.kind == "error" or not isinstance(frame.payload, dict):
-            raise _operation_error(frame)
+            raise operation_error(frame)
         if frame.payload.get("errors"):
-            raise _operation_error(Frame("error", "", frame.payload["errors"]))
+            raise operation_error(Frame("error", "", frame.payload["errors"]))
         node = frame.payload["data"]
         self._attempt = 0
         if frame.operation == BALANCES:
@@ -352,7 +358,7 @@ def _drawn(what: Verdict) -> float:
     return secrets.SystemRandom().uniform(0, what.wait_max_s)
 
 
-def _operation_error(frame: Frame) -> Refused:
+def operation_error(frame: Frame) -> Refused:
     """The bank refused an operation on the socket, or completed it too early."""
     errors = frame.payload if isinstance(frame.payload, list) else []
     ended: JsonObject = {"message": f"the operation ended: {frame.kind}"}

@@ -1,9 +1,12 @@
 """The customers of the demo seed, by the letters of the bank (experience §2)."""
 
+import hashlib
 from dataclasses import dataclass, field
 
 from mock_mobile_client.enums import Platform
 from mock_mobile_client.errors import BadEntry
+
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +71,18 @@ def person(name: str) -> Person:
             return one
     known = ", ".join(one.name for one in DEMO)
     raise BadEntry(f"the demo has no customer {name!r}; it has {known}")
+
+
+def numbered(place: int) -> Person:
+    """One of the demo's further customers, from the fourth on (`DEMO_CUSTOMERS`).
+
+    Number, telephone and activation code stand in the letter of the bank, which for
+    these follows a rule.
+    """
+    number = str(10_000_000 + place)
+    digest = hashlib.sha256(f"sixpence demo {number}".encode()).digest()
+    letters = "".join(CROCKFORD[byte % 32] for byte in digest[:12])
+    code = "-".join(letters[start : start + 4] for start in (0, 4, 8))
+    phone = f"+91555{place:07d}"
+    name = f"Customer {place}"
+    return Person(name, number, phone, code, "480257", Platform.ANDROID, "Pixel 9")

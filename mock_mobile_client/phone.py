@@ -351,6 +351,11 @@ class Phone:
         """See `live.Line`."""
         return self.handset.socket_door
 
+    @property
+    def by_id(self) -> bool:
+        """See `live.Line`."""
+        return self.handset.api.by_id
+
     def init_payload(self) -> JsonObject:
         """See `live.Line`."""
         return self.handset.init_payload()

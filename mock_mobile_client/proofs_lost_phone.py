@@ -18,11 +18,10 @@ from mock_mobile_client.live import Live
 from mock_mobile_client.money import money
 from mock_mobile_client.phone import Phone, introduce
 from mock_mobile_client.pin import ITERATIONS_MIN
-from mock_mobile_client.stage import Tell, everyday, present, silent
+from mock_mobile_client.stage import Tell, everyday, grow_up, present, silent
 from mock_mobile_client.values import DeviceRow, JsonObject, PaymentValue
 from mock_mobile_client.world_clock import SKIPPED, WorldClock
 
-WAITING_S = 24 * 3600 + 60
 CLOSED_WITHIN_S = 1.5
 TOLD_WITHIN_S = 15.0
 GRACE_S = 0.5  # for a push that must not come
@@ -58,7 +57,7 @@ async def proof_06(
     ):
         for phone in (asha, third, ben):
             await phone.start()
-        grown = await _grow_up((asha, third, ben), WorldClock(sandbox))
+        grown = await grow_up((asha, third, ben), WorldClock(sandbox))
         await introduce(asha, ben)
         await introduce(ben, asha)
         await _young(lost)
@@ -221,18 +220,6 @@ async def _young(phone: Phone) -> None:
         except Refused:
             phone.handset.unbind()  # the bank forgot it already
     await phone.start()
-
-
-async def _grow_up(phones: tuple[Phone, ...], clock: WorldClock) -> bool:
-    """Let the waiting time of these phones pass; False where time cannot be moved."""
-    rows = [await devices.find(p.session, p.handset.device_id) for p in phones]
-    if all(row.state is DeviceState.ACTIVE for row in rows):
-        return True
-    if not await clock.forward(WAITING_S):
-        return False
-    for phone in phones:
-        await phone.login()
-    return True
 
 
 async def _refused(call: Awaitable[object]) -> str:

@@ -186,7 +186,8 @@ async def _reset(phone: Phone, after: str, reason: str, change: Change) -> None:
 async def _broken(phone: Phone) -> None:
     """A text that is no cursor ends the subscription, not the socket."""
     document = documents.load("events")
-    wire = await Wire.open(phone.socket_url, phone.init_payload())
+    init = phone.init_payload()
+    wire = await Wire.open(phone.socket_url, init, by_id=phone.by_id)
     try:
         frames = wire.frames()
         await wire.subscribe("broken", document, {"after": BROKEN})

@@ -184,6 +184,18 @@ class Session:
 
         Source: auth.md §3.9.
         """
+        answer = await self.approve_call(operation, field, given, factor)
+        variables: JsonObject = {} if given is None else {"input": given}
+        return await self.call(operation, variables) if answer is None else answer
+
+    async def approve_call(
+        self,
+        operation: str,
+        field: str,
+        given: JsonObject | None,
+        factor: FactorKind = FactorKind.MPIN,
+    ) -> JsonObject | None:
+        """Send a STEP_UP call and approve it; its answer where nothing was asked."""
         variables: JsonObject = {} if given is None else {"input": given}
         try:
             return await self.call(operation, variables)
@@ -197,7 +209,7 @@ class Session:
         approved = await self.call("challenge_respond", {"input": answer})
         if not approved["approved"]:
             raise NotAsIntended(f"{field} was signed, yet the bank did not take it")
-        return await self.call(operation, variables)
+        return None
 
     @property
     def _can_refresh(self) -> bool:

@@ -1,10 +1,12 @@
 """What the scenario and the proofs have in common: who plays, and what stood before."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+from mock_mobile_client import devices
+from mock_mobile_client.enums import DeviceState
 from mock_mobile_client.errors import NotReady, expect
 from mock_mobile_client.handset import Setting
 from mock_mobile_client.live import Live
@@ -12,8 +14,10 @@ from mock_mobile_client.money import MoneyValue
 from mock_mobile_client.phone import EVERYDAY, Phone, introduce
 from mock_mobile_client.pin import ITERATIONS_MIN
 from mock_mobile_client.values import BalanceValue, HomeValue
+from mock_mobile_client.world_clock import WorldClock
 
 SAVINGS = "Savings"
+WAITING_S = 24 * 3600 + 60
 Tell = Callable[[str], None]
 T = TypeVar("T")
 
@@ -62,6 +66,18 @@ async def moved(
     expect(f"{phone.name}'s available balance", expected, fresh.available)
     expect(f"{phone.name}'s held money", was.held, fresh.held)
     return fresh
+
+
+async def grow_up(phones: Sequence[Phone], clock: WorldClock) -> bool:
+    """Let the waiting time of these phones pass; False where time cannot be moved."""
+    rows = [await devices.find(p.session, p.handset.device_id) for p in phones]
+    if all(row.state is DeviceState.ACTIVE for row in rows):
+        return True
+    if not await clock.forward(WAITING_S):
+        return False
+    for phone in phones:
+        await phone.login()
+    return True
 
 
 @asynccontextmanager

@@ -74,14 +74,14 @@ async def waiting(handset: Handset, for_s: float) -> NewPhone:
 
 async def _opened(handset: Handset) -> Wire:
     """Open a socket by the key alone; one that slept long learns the nonce first."""
-    door = handset.socket_door
+    door, by_id = handset.socket_door, handset.api.by_id
     try:
-        return await Wire.open(door, handset.init_payload(Level.DEVICE))
+        return await Wire.open(door, handset.init_payload(Level.DEVICE), by_id=by_id)
     except SocketClosed as closed:
         if closed.reason != NONCE:
             raise
     await handset.call("service_status", {}, Level.ANONYMOUS)
-    return await Wire.open(door, handset.init_payload(Level.DEVICE))
+    return await Wire.open(door, handset.init_payload(Level.DEVICE), by_id=by_id)
 
 
 async def approve(

@@ -37,12 +37,15 @@ class Frame:
 class Wire:
     """An open and acknowledged connection. Pings are answered by `frames`."""
 
-    def __init__(self, connection: ClientConnection, ack: JsonObject) -> None:
+    def __init__(
+        self, connection: ClientConnection, ack: JsonObject, *, by_id: bool = False
+    ) -> None:
         self._connection = connection
+        self._by_id = by_id
         self.ack = ack
 
     @classmethod
-    async def open(cls, url: str, init: JsonObject) -> Self:
+    async def open(cls, url: str, init: JsonObject, *, by_id: bool = False) -> Self:
         """Connect, send `connection_init`, wait for the ack.
 
         Raises:
@@ -63,17 +66,13 @@ class Wire:
         if message["type"] != "connection_ack":
             await connection.close(4400)
             raise Unreachable(f"the bank began with {message['type']!r}")
-        return cls(connection, message.get("payload") or {})
+        return cls(connection, message.get("payload") or {}, by_id=by_id)
 
     async def subscribe(
         self, operation: str, document: Document, variables: JsonObject
     ) -> None:
         """Start an operation under an id of the phone's choice."""
-        payload = {
-            "query": document.text,
-            "operationName": document.name,
-            "variables": variables,
-        }
+        payload = document.request(variables, by_id=self._by_id)
         await self._say({"id": operation, "type": "subscribe", "payload": payload})
 
     async def complete(self, operation: str) -> None:

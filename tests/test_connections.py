@@ -6,7 +6,7 @@ import pytest
 
 from app import connections
 from app import settings as app_settings
-from app.settings import Misconfigured
+from app.settings import Misconfigured, Settings
 
 
 def block(url: str, **more: object) -> dict[str, object]:
@@ -79,6 +79,9 @@ def test_a_password_in_a_url_is_shown_to_nobody() -> None:
 
     assert connections.shown(url) == "postgres://bank@db.test:6000/books"
     assert "secret" not in repr(app_settings.load(env="test", database_url=url))
+    bus = "rediss://:secret@valkey.test:6379/0"
+    assert connections.shown(bus) == "rediss://@valkey.test:6379/0"
+    assert "secret" not in repr(app_settings.load(env="test", bus_url=bus))
     assert connections.shown("sqlite://.sixpence/bank.db") == (
         "sqlite://.sixpence/bank.db"
     )
@@ -87,3 +90,15 @@ def test_a_password_in_a_url_is_shown_to_nobody() -> None:
 def test_production_takes_its_password_from_a_file_only() -> None:
     with pytest.raises(Misconfigured, match="give DATABASE_PASSWORD_FILE"):
         app_settings.load(env="production", database_url="postgres://a:b@c/d")
+
+
+def test_a_bank_of_the_tests_has_the_settings_that_would_be_read(
+    settings: Settings,
+) -> None:
+    """They are read once for a run, because reading takes longer than most tests."""
+    own = {"database_url", "database_synchronous", "database_pool_min"}
+    given = {name: getattr(settings, name) for name in own}
+
+    read = app_settings.load(env="test", **given)
+
+    assert settings.model_dump() == read.model_dump()

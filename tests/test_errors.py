@@ -7,6 +7,7 @@ from app.errors import (
     Forbidden,
     NotFound,
     Outage,
+    PersistedQueryNotFound,
     RateLimited,
     RequestFault,
     ServiceUnavailable,
@@ -52,6 +53,7 @@ def test_facts_stand_beside_the_sentence() -> None:
     [
         (BadRequest("no operation"), "BAD_REQUEST", 400, {}),
         (TooComplex("depth"), "TOO_COMPLEX", 400, {"budget": "depth"}),
+        (PersistedQueryNotFound(), "PERSISTED_QUERY_NOT_FOUND", 400, {}),
         (
             Unauthenticated("TOKEN_EXPIRED"),
             "UNAUTHENTICATED",

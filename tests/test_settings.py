@@ -33,6 +33,7 @@ def test_production_starts_when_everything_it_demands_is_given() -> None:
     assert chosen.limit_factor == 1
     assert chosen.activation_reusable is False
     assert chosen.clock_offset_file is None
+    assert chosen.documents == "trusted"
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,12 @@ def test_production_starts_when_everything_it_demands_is_given() -> None:
         ({"limit_factor": 2}, "LIMIT_FACTOR must be 1"),
         ({"idle_s": 301}, "IDLE_S may not pass 300"),
         ({"introspection": True}, "INTROSPECTION must be off"),
+        ({"documents": "open"}, "DOCUMENTS must be trusted"),
         ({"database_synchronous": "OFF"}, "DATABASE_SYNCHRONOUS must be FULL"),
+        (
+            {"bus_url": "redis://valkey"},
+            "COUNTERS may not be memory beside a shared BUS_URL",
+        ),
         ({"demo_customers": 3}, "DEMO_CUSTOMERS may not be set"),
         ({"webauthn_rp_id": "other.example"}, RP_ID),
         ({"webauthn_rp_id": "ank.example"}, RP_ID),

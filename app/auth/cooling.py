@@ -20,6 +20,7 @@ from app.rows import Row, Scalar
 from app.settings import Settings
 
 RESET = "RESET"
+_WITHOUT_PAYEES = frozenset({"SG"})
 _STANDING = "SELECT state, cooling_until FROM device WHERE id = $1"
 # Half lengths of `COOLING_S`: 24 hours, 12 in Singapore, 72 after a reset code.
 _HALVES: Mapping[str, int] = MappingProxyType(
@@ -124,6 +125,20 @@ async def require_cooled_inside(tx: Tx, device: DeviceId, now: datetime) -> None
         CoolingPeriod: says when its waiting time is over.
     """
     _require(await tx.one(_STANDING, device), now)
+
+
+async def require_payees(actor: Actor, now: datetime) -> None:
+    """Refuse a new payee to a COOLING phone whose profile allows none (SG).
+
+    Raises:
+        CoolingPeriod: says when its waiting time is over.
+    """
+    row = await database.read_one(
+        "SELECT state, cooling_until, cooling_profile FROM device WHERE id = $1",
+        actor.known_device,
+    )
+    if row is not None and row.find("cooling_profile", str) in _WITHOUT_PAYEES:
+        _require(row, now)
 
 
 def _require(row: Row | None, now: datetime) -> None:

@@ -32,7 +32,8 @@ class Outbox:
     async def wait(self) -> None:
         """Sleep until a message was put, at most two seconds: a retry may be due."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.wake.wait(), _LOOK_EVERY_S)
+            async with asyncio.timeout(_LOOK_EVERY_S):
+                await self.wake.wait()
 
     async def put(self, tx: Tx, to: str, text: str, expires_at: datetime) -> None:
         """Keep a message until it is sent or pointless; wakes the sender at commit."""

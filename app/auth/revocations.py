@@ -47,11 +47,13 @@ class _End:
     Args:
         reason: why.
         felt_at: when we heard of it last, seconds of `Clock.monotonic`.
+        heard_at: when we heard of it first, by the bank's clock.
         hinted: known from the bus alone, which does not say why, nor whose phone.
     """
 
     reason: EndReason
     felt_at: float
+    heard_at: datetime
     hinted: bool = False
 
 
@@ -103,7 +105,8 @@ class Revocations:
         if revoke.session in self._ended:
             return
         reason = EndReason.SUPERSEDED if revoke.superseded else EndReason.REVOKED
-        end = _End(reason, self._clock.monotonic(), hinted=True)
+        now, felt = self._clock.now(), self._clock.monotonic()
+        end = _End(reason, felt, now, hinted=True)
         self._ended[revoke.session] = end
         self._close(revoke.session, reason)
         self.hurry()
@@ -116,14 +119,16 @@ class Revocations:
         """Read the sessions that ended since the last poll, with an overlap."""
         now, felt = self._clock.now(), self._clock.monotonic()
         rows = await database.read(
-            "SELECT id, device_id, ended_reason FROM session "
+            "SELECT id, device_id, ended_at, ended_reason FROM session "
             "WHERE ended_at IS NOT NULL AND ended_at >= $1",
             self._since(now, felt),
         )
         for row in rows:
             reason = row.get("ended_reason", EndReason)
-            device = row.get("device_id", DeviceId)
-            self._learn(row.get("id", SessionId), device, reason)
+            session, device = row.get("id", SessionId), row.get("device_id", DeviceId)
+            if self._learn(session, device, reason) and self._polls:
+                took = self._ended[session].heard_at - row.get("ended_at", datetime)
+                telemetry.revocation_seconds.observe(max(0.0, took.total_seconds()))
         self._polls.append((now, felt))
         while self._polls[0][1] < felt - _OVERLAP_S:
             self._polls.popleft()
@@ -157,15 +162,18 @@ class Revocations:
         ]
         return min(polled) - timedelta(seconds=_OVERLAP_S)
 
-    def _learn(self, session: SessionId, device: DeviceId, reason: EndReason) -> None:
+    def _learn(self, session: SessionId, device: DeviceId, reason: EndReason) -> bool:
+        """Remember an end with its cause; tell whether that is news."""
         known = self._ended.get(session)
-        self._ended[session] = _End(reason, self._clock.monotonic())
+        heard_at = self._clock.now() if known is None else known.heard_at
+        self._ended[session] = _End(reason, self._clock.monotonic(), heard_at)
         if known is not None and not known.hinted:
-            return
+            return False
         if self._forget is not None:
             self._forget(device)
         if known is None:
             self._close(session, reason)
+        return True
 
     def _close(self, session: SessionId, reason: EndReason) -> None:
         if self._closer is not None:

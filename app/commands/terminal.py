@@ -70,5 +70,17 @@ def at_the_desk(work: Callable[["Bank"], Awaitable[int | None]]) -> None:
 
 
 def run(work: Coroutine[Any, Any, int | None]) -> None:
-    """Run to the end and leave with its code."""
+    """Run a short command to its end and leave with its code."""
     raise typer.Exit(asyncio.run(work) or DONE)
+
+
+def run_long(work: Coroutine[Any, Any, int | None]) -> None:
+    """Run what lives long, on the quicker loop, and leave with its code.
+
+    uvicorn's own choice of a loop counts only where uvicorn makes it.
+    """
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        code = runner.run(work)
+    raise typer.Exit(code or DONE)

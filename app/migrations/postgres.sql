@@ -64,6 +64,11 @@ DROP TRIGGER IF EXISTS event_append_only ON customer_event
 CREATE TRIGGER event_append_only BEFORE UPDATE ON customer_event
 FOR EACH ROW EXECUTE FUNCTION sixpence_refuse('event_append_only')
 --
+DROP TRIGGER IF EXISTS event_append_only_truncate ON customer_event
+--
+CREATE TRIGGER event_append_only_truncate BEFORE TRUNCATE ON customer_event
+FOR EACH STATEMENT EXECUTE FUNCTION sixpence_refuse('event_append_only')
+--
 CREATE OR REPLACE FUNCTION sixpence_event_kept() RETURNS trigger LANGUAGE plpgsql AS $body$
 BEGIN
   IF NOT EXISTS (SELECT 1 FROM event_floor WHERE OLD.day < event_floor.day) THEN
@@ -82,6 +87,11 @@ DROP TRIGGER IF EXISTS event_floor_rises ON event_floor
 CREATE TRIGGER event_floor_rises BEFORE UPDATE ON event_floor
 FOR EACH ROW WHEN (NEW.day < OLD.day)
 EXECUTE FUNCTION sixpence_refuse('event_floor_rises')
+--
+DROP TRIGGER IF EXISTS event_floor_stays ON event_floor
+--
+CREATE TRIGGER event_floor_stays BEFORE DELETE ON event_floor
+FOR EACH ROW EXECUTE FUNCTION sixpence_refuse('event_floor_stays')
 --
 DROP TRIGGER IF EXISTS stream_head_forward ON stream_head
 --
@@ -381,6 +391,32 @@ DROP TRIGGER IF EXISTS payment_step_append_only_truncate ON payment_step
 CREATE TRIGGER payment_step_append_only_truncate BEFORE TRUNCATE ON payment_step
 FOR EACH STATEMENT
 EXECUTE FUNCTION sixpence_refuse('payment_step_append_only')
+--
+-- == limits ==
+CREATE UNIQUE INDEX IF NOT EXISTS limit_rule_once
+ON limit_rule (currency, scope, period, coalesce(rail, '')) WHERE scope <> 'CUSTOMER'
+--
+CREATE UNIQUE INDEX IF NOT EXISTS limit_rule_chosen
+ON limit_rule (customer_id, base_id, effective_at) WHERE scope = 'CUSTOMER'
+--
+CREATE INDEX IF NOT EXISTS limit_reservation_counted
+ON limit_reservation (customer_id, rule_id, subject_id, window_start)
+--
+CREATE INDEX IF NOT EXISTS limit_use_changed ON limit_use (changed_at)
+--
+CREATE INDEX IF NOT EXISTS limit_use_open ON limit_use (customer_id) WHERE reserved > 0
+--
+DROP TRIGGER IF EXISTS limit_reservation_fixed ON limit_reservation
+--
+CREATE TRIGGER limit_reservation_fixed BEFORE UPDATE OR DELETE ON limit_reservation
+FOR EACH ROW
+EXECUTE FUNCTION sixpence_refuse('limit_reservation_fixed')
+--
+DROP TRIGGER IF EXISTS limit_reservation_fixed_truncate ON limit_reservation
+--
+CREATE TRIGGER limit_reservation_fixed_truncate BEFORE TRUNCATE ON limit_reservation
+FOR EACH STATEMENT
+EXECUTE FUNCTION sixpence_refuse('limit_reservation_fixed')
 --
 -- == notifications ==
 CREATE UNIQUE INDEX IF NOT EXISTS inbox_item_once ON inbox_item (customer_id, seq)

@@ -73,6 +73,11 @@ CREATE TRIGGER event_floor_rises BEFORE UPDATE ON event_floor
 WHEN NEW.day < OLD.day
 BEGIN SELECT RAISE(ABORT, 'event_floor_rises'); END
 --
+DROP TRIGGER IF EXISTS event_floor_stays
+--
+CREATE TRIGGER event_floor_stays BEFORE DELETE ON event_floor
+BEGIN SELECT RAISE(ABORT, 'event_floor_stays'); END
+--
 DROP TRIGGER IF EXISTS stream_head_forward
 --
 CREATE TRIGGER stream_head_forward BEFORE UPDATE ON stream_head
@@ -333,6 +338,30 @@ DROP TRIGGER IF EXISTS payment_step_append_only_delete
 --
 CREATE TRIGGER payment_step_append_only_delete BEFORE DELETE ON payment_step
 BEGIN SELECT RAISE(ABORT, 'payment_step_append_only'); END
+--
+-- == limits ==
+CREATE UNIQUE INDEX IF NOT EXISTS limit_rule_once
+ON limit_rule (currency, scope, period, coalesce(rail, '')) WHERE scope <> 'CUSTOMER'
+--
+CREATE UNIQUE INDEX IF NOT EXISTS limit_rule_chosen
+ON limit_rule (customer_id, base_id, effective_at) WHERE scope = 'CUSTOMER'
+--
+CREATE INDEX IF NOT EXISTS limit_reservation_counted
+ON limit_reservation (customer_id, rule_id, subject_id, window_start)
+--
+CREATE INDEX IF NOT EXISTS limit_use_changed ON limit_use (changed_at)
+--
+CREATE INDEX IF NOT EXISTS limit_use_open ON limit_use (customer_id) WHERE reserved > 0
+--
+DROP TRIGGER IF EXISTS limit_reservation_fixed
+--
+CREATE TRIGGER limit_reservation_fixed BEFORE UPDATE ON limit_reservation
+BEGIN SELECT RAISE(ABORT, 'limit_reservation_fixed'); END
+--
+DROP TRIGGER IF EXISTS limit_reservation_fixed_delete
+--
+CREATE TRIGGER limit_reservation_fixed_delete BEFORE DELETE ON limit_reservation
+BEGIN SELECT RAISE(ABORT, 'limit_reservation_fixed'); END
 --
 -- == notifications ==
 CREATE UNIQUE INDEX IF NOT EXISTS inbox_item_once ON inbox_item (customer_id, seq)

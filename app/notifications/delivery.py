@@ -62,7 +62,8 @@ class Delivery:
                 pass
             telemetry.push_due_oldest.set(await due.oldest_s(self._clock))
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), _LOOK_EVERY_S)
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await self._woken.wait()
 
     async def turn(self) -> int:
         """Claim one batch and send it; gives how many were tried.

@@ -10,9 +10,12 @@ from datetime import datetime
 from tortoise.expressions import Q
 
 from app import database
+from app.auth.cooling import Statements
 from app.database import Tx
 from app.ids import BeneficiaryId, CustomerId
+from app.money import Money
 from app.payments.beneficiary import Address, Beneficiary
+from app.payments.limit_caps import PayeeTerms
 from app.payments.models import BeneficiaryRow
 from app.rows import Row
 from app.vault import Vault
@@ -180,6 +183,63 @@ class AddressBook:
             *ids,
         )
         return {found.id: found for found in map(_read, rows)}
+
+
+async def held(
+    tx: Tx, customer: CustomerId, beneficiary: BeneficiaryId
+) -> Beneficiary | None:
+    """Read a live payee of a customer in a transaction that changes it."""
+    row = await tx.one(
+        f"SELECT {_COLUMNS} FROM beneficiary "  # noqa: S608  -- our own columns
+        "WHERE id = $1 AND customer_id = $2 AND deleted_at IS NULL",
+        beneficiary,
+        customer,
+    )
+    return None if row is None else _read(row)
+
+
+async def change(tx: Tx, payee: Beneficiary, limit: Money | None) -> None:
+    """Write what a customer may change of a payee."""
+    await tx.rows(
+        "UPDATE beneficiary SET nickname = $2, favourite = $3, limit_minor = $4, "
+        "limit_currency = $5 WHERE id = $1 RETURNING id",
+        payee.id,
+        payee.nickname,
+        payee.favourite,
+        None if limit is None else limit.minor,
+        None if limit is None else limit.currency,
+    )
+
+
+async def terms(
+    ask: Statements, customer: CustomerId, payees: Sequence[BeneficiaryId]
+) -> list[PayeeTerms]:
+    """Read what payments to a customer's payees meet; foreign ones are left out.
+
+    Args:
+        ask: reads, inside a transaction or outside.
+        customer: whose payees.
+        payees: which, deleted ones too: a payment to one may still wait.
+    """
+    rows = await ask(
+        "SELECT id, cooling_until, limit_minor, limit_currency FROM beneficiary "  # noqa: S608  -- placeholders only
+        f"WHERE customer_id = $1 AND id IN {database.placeholders(1, len(payees), 2)}",
+        customer,
+        *payees,
+    )
+    return [
+        PayeeTerms(
+            id=row.get("id", BeneficiaryId),
+            cooling_until=row.get("cooling_until", datetime),
+            limit=_limit_of(row),
+        )
+        for row in rows
+    ]
+
+
+def _limit_of(row: Row) -> Money | None:
+    minor = row.find("limit_minor", int)
+    return None if minor is None else Money(minor, row.get("limit_currency", str))
 
 
 def _read(row: Row) -> Beneficiary:

@@ -1,6 +1,7 @@
 """What must hold between payments, their operations and their steps: C5, C6, C9.
 
-`limit_use` joins C6 when limits are kept. Source: banking.md section 2.5.
+C6 has two halves: what was booked, and what is counted in limits. Source: banking.md
+section 2.5.
 """
 
 from app.database import Proof
@@ -38,6 +39,28 @@ _LOOSE = (
 )
 _LATE = " OR (o.outcome = 'PENDING' AND p.lease_until < $1)"
 
+# Windows of limits that count anything but their live and their settled payments.
+_OF_WINDOW = (
+    "(SELECT CAST(coalesce(sum(r.amount), 0) AS BIGINT) FROM limit_reservation r "
+    "JOIN payment p ON p.id = r.payment_id WHERE r.customer_id = u.customer_id "
+    "AND r.rule_id = u.rule_id AND r.subject_id = u.subject_id "
+    "AND r.window_start = u.window_start AND p.state {states})"
+)
+_COUNTED = (
+    "SELECT u.customer_id, u.rule_id, u.window_start FROM limit_use u "  # noqa: S608  -- our own columns
+    "WHERE (u.used <> "
+    + _OF_WINDOW.format(states="IN ('SETTLED', 'REVERSED')")
+    + " OR u.reserved <> "
+    + _OF_WINDOW.format(states=f"NOT IN ({_ENDED})")
+    + "){window} UNION ALL "
+    "SELECT r.customer_id, r.rule_id, r.window_start FROM limit_reservation r "
+    "JOIN payment p ON p.id = r.payment_id "
+    "WHERE (r.amount <> p.amount OR NOT EXISTS (SELECT 1 FROM limit_use u "
+    "WHERE u.customer_id = r.customer_id AND u.rule_id = r.rule_id "
+    "AND u.subject_id = r.subject_id AND u.window_start = r.window_start)){since}"
+)
+_LATELY = " AND (u.changed_at >= $1 OR u.reserved > 0)"
+
 _SINCE = (
     " AND (p.created_at >= $1 OR EXISTS (SELECT 1 FROM payment_op t "
     "WHERE t.payment_id = p.id AND t.resolved_at >= $1))"
@@ -45,10 +68,16 @@ _SINCE = (
 
 
 def proofs() -> list[Proof]:
-    """Give the proofs of this room: C5 holds, C6 booked once, C9 carried on."""
+    """Give the proofs of this room: C5 holds, C6 booked and counted, C9 carried on."""
     return [
         _proof("payments.holds", _HOLDS),
         _proof("payments.booked_once", _BOOKED, freezes=True),
+        Proof(
+            "payments.limits",
+            since=_COUNTED.format(window=_LATELY, since=_SINCE),
+            full=_COUNTED.format(window="", since=""),
+            freezes=True,
+        ),
         Proof(
             "payments.carried_on",
             since=_LOOSE.format(late=_LATE),

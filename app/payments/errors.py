@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from app.errors import ErrorCode, Refusal
 from app.money import Money
+from app.payments.limit import Limit
 
 
 class InsufficientFunds(Refusal):
@@ -20,6 +21,22 @@ class InsufficientFunds(Refusal):
     def __init__(self, short_by: Money, *, field: Sequence[str] | None = None) -> None:
         super().__init__(field=field)
         self.short_by = short_by
+
+
+class LimitExceeded(Refusal):
+    """The payment, or the choice of a limit, would pass a limit.
+
+    Args:
+        limit: which, with what remains of it.
+        field: path inside the input.
+    """
+
+    code = ErrorCode.LIMIT_EXCEEDED
+    sentence = "This is more than your limit allows."
+
+    def __init__(self, limit: Limit, *, field: Sequence[str] | None = None) -> None:
+        super().__init__(field=field)
+        self.limit = limit
 
 
 class AccountBlocked(Refusal):

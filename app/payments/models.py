@@ -36,6 +36,19 @@ CONSTRAINTS = (
     "payment_stays",
     "payment_end_is_final",
     "payment_step_append_only",
+    "limit_rule_scope",
+    "limit_rule_period",
+    "limit_rule_max",
+    "limit_rule_choice",
+    "limit_rule_once",
+    "limit_rule_chosen",
+    "limit_use_reserved",
+    "limit_use_used",
+    "limit_use_changed",
+    "limit_use_open",
+    "limit_reservation_amount",
+    "limit_reservation_counted",
+    "limit_reservation_fixed",
 )
 
 

@@ -11,7 +11,7 @@ from app import database
 from app.database import Tx
 from app.errors import ErrorCode
 from app.ids import ChallengeId, DeviceId, PaymentId
-from app.payments import lifecycle
+from app.payments import lifecycle, limit_use
 from app.payments.lifecycle import Event, State
 from app.payments.payment import Payment, PaymentStep, StepDetail, StepSource
 from app.payments.records import COLUMNS, payment_of, text_of
@@ -76,7 +76,8 @@ async def move(
 ) -> tuple[Payment, PaymentStep] | None:
     """Make one move; None when the payment is no longer where `payment` says.
 
-    A move ends whatever was unsure, and the lease unless a new one is given.
+    A move ends whatever was unsure, and the lease unless a new one is given. An end
+    concludes what the payment set aside of limits.
     """
     state = lifecycle.moved(payment.state, move.event)
     row = await tx.one(
@@ -94,6 +95,7 @@ async def move(
     if row is None:
         return None
     moved = payment_of(row)
+    await limit_use.settle(tx, moved, move.at)
     return moved, await _step(tx, moved, move.at, move.source, move.detail)
 
 

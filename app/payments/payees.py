@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from app import audit, database, idempotency
 from app.accounts.accounts import Accounts
+from app.auth import cooling
 from app.auth.actor import Actor
 from app.auth.sessions import Sessions
 from app.auth.step_up import Grant, StepUps, StepUpWish
@@ -61,6 +62,8 @@ class Payees:
 
         Raises:
             StepUpRequired: carries the challenge that the same call needs approved.
+            CoolingPeriod: this phone is in its waiting time, and the bank's profile
+                lets it save nobody.
             PayeeRejected: no account of this bank has this number.
             ValidationFailed: a text breaks its rule, or it is an own account.
             Conflict: the customer has this payee already.
@@ -75,6 +78,7 @@ class Payees:
             if earlier is not None:
                 return await self._replayed(customer, BeneficiaryId(earlier.object_id))
             try:
+                await cooling.require_payees(actor, self._clock.now())
                 entry = await self._judged(customer, request)
                 grant = await self._step_ups.require(actor, _wish(request, entry))
             except Refusal:  # a twin may have saved it since the look-up

@@ -104,6 +104,7 @@ class PaymentStep:
             status=self.status,
             source=self.source,
             detail=self.detail,
+            no=self.no,
         )
 
 

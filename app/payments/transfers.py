@@ -1,6 +1,6 @@
 """The bank's central story: a payment is created, approved, carried out, ended.
 
-    create    T1  key, payment, challenge                    -> AWAITING_AUTHORISATION
+    create    T1  key, payment, challenge, limits            -> AWAITING_AUTHORISATION
     approve   T2  the challenge is used up                   -> APPROVED
     advance   T3  lease, operation PENDING                   -> SUBMITTING
                   the core books, outside any transaction
@@ -8,7 +8,7 @@
 
 Each T is one transaction; a crash between any two lines leaves a row with a lease, and
 whoever finds the lease run out asks the core first. Rows are locked in one order:
-idempotency, payment, challenge. Source: banking.md section 4.3.
+idempotency, payment, challenge, limits. Source: banking.md section 4.3.
 """
 
 import asyncio
@@ -43,6 +43,7 @@ from app.payments import approval, denials, lifecycle, moves, news, records, tex
 from app.payments.endings import Endings
 from app.payments.intake import RAIL, Draft, Intake, PayeeFacts
 from app.payments.lifecycle import Event, State, Status
+from app.payments.limits import Limits
 from app.payments.moves import Move
 from app.payments.passage import Passage
 from app.payments.payment import (
@@ -76,6 +77,7 @@ class Transfers(Endings):
         settings: Settings,
         clock: Clock,
         intake: Intake,
+        limits: Limits,
         passage: Passage,
         challenges: Challenges,
         sessions: Sessions,
@@ -86,6 +88,7 @@ class Transfers(Endings):
         )
         self._settings = settings
         self._intake = intake
+        self._limits = limits
         self._throttle = throttle
         self._under_way = asyncio.TaskGroup()
         self._running: _Tasks = {}
@@ -110,7 +113,8 @@ class Transfers(Endings):
 
         Raises:
             IdempotencyKeyReused: the key was used with another body.
-            Refusal: what `Intake.judged` says no to; nothing exists then.
+            Refusal: what `Intake.judged` and `Limits.reserve` say no to; nothing
+                exists then.
             NotAllowed: this phone has no factor that could approve.
         """
         customer = actor.known_customer
@@ -173,6 +177,7 @@ class Transfers(Endings):
         challenge = await self._challenges.create(tx, actor, wish)
         payment = fresh.waiting_for(challenge.id, actor.known_device)
         step = await moves.insert(tx, payment, draft.payee_key, challenge.binding_hash)
+        await self._limits.reserve(tx, actor, payment)
         news.by_customer(tx, actor, "payment.created", payment, fresh.created_at)
         news.tell(tx, payment, step, shot(draft.account))
         return payment
@@ -304,6 +309,7 @@ class Transfers(Endings):
         Raises:
             NotFound: no such payment of this customer.
             NotAllowed: it waits for no approval any more.
+            LimitExceeded, CoolingPeriod: this phone may pay less than the one before.
             RateLimited: too many challenges of this device.
         """
         await self._throttle.respond(actor)
@@ -331,5 +337,6 @@ class Transfers(Endings):
             tx, payment, actor.known_device, challenge.id, challenge.binding_hash
         )
         assert renewed is not None, "the row is locked"  # noqa: S101  -- our bug
+        await self._limits.reserve(tx, actor, renewed, again=True)
         news.by_customer(tx, actor, "payment.renewed", renewed, now)
         return renewed

@@ -61,8 +61,8 @@ class Announcer:
     """Keeps one pending hint per customer, newest wins, and flushes every 2 ms.
 
     Args:
-        bus: where the announcements go; a failure is counted and forgotten, because
-            the safety poll repairs lost hints.
+        bus: where the announcements go; what it cannot take is counted and forgotten,
+            because the log is the truth and the polls repair.
     """
 
     def __init__(self, bus: Publisher) -> None:
@@ -70,6 +70,7 @@ class Announcer:
         self._hints: dict[CustomerId, Hint] = {}
         self._others: list[Announcement] = []
         self._wake = asyncio.Event()
+        self._is_down = False
 
     def announce(self, item: Announcement) -> None:
         """Take an announcement; called after a commit, never waits, never fails."""
@@ -95,12 +96,19 @@ class Announcer:
         items: list[Announcement] = [*self._others, *self._hints.values()]
         self._others, self._hints = [], {}
         for start in range(0, len(items), _BATCH):
-            batch = items[start : start + _BATCH]
             try:
-                await self._bus.publish(batch)
-            except OSError as lost:
-                telemetry.announcer_dropped.inc(len(batch))
-                telemetry.log.warning("bus_publish_failed", cause=type(lost).__name__)
+                await self._bus.publish(items[start : start + _BATCH])
+            except OSError as lost:  # the rest would only wait as long once more
+                telemetry.announcer_dropped.inc(len(items) - start)
+                self._note(lost)
+                return
+            self._note(None)
+
+    def _note(self, lost: OSError | None) -> None:
+        """Write one line for each outage, not one a flush."""
+        if lost is not None and not self._is_down:
+            telemetry.log.warning("bus_publish_failed", cause=str(lost))
+        self._is_down = lost is not None
 
 
 def _newer(before: Hint | None, item: Hint) -> Hint:

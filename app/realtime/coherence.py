@@ -16,14 +16,16 @@ _FORGOTTEN = (
 def proofs() -> list[Proof]:
     """Give C8: numbers without a gap up to the head, and no work left lying.
 
-    Retention deletes the oldest days first, so the numbers that are left are the last
-    ones: their count equals the distance between the first of them and the head.
+    Days rise with the numbers of a customer, so the numbers from the floor's day on are
+    the last ones: their count equals the distance between the first of them and the
+    head. What is below the floor is gone, also while retention is at it.
     """
     full = (
         "SELECT h.customer_id, h.seq AS head, min(e.seq) AS first, "
         "max(e.seq) AS last, count(e.seq) AS events "
         "FROM stream_head h LEFT JOIN customer_event e "
-        "ON e.customer_id = h.customer_id "
+        "ON e.customer_id = h.customer_id AND e.day >= "
+        "coalesce((SELECT day FROM event_floor), '0001-01-01') "
         "{since}"
         "GROUP BY h.customer_id, h.seq "
         "HAVING (count(e.seq) > 0 AND "

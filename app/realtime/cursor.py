@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from typing import Self
 
 from typing_extensions import override
@@ -29,7 +30,7 @@ class EventCursor:
 
     @override
     def __str__(self) -> str:
-        return f"ec1.{self.epoch}.{self.seq}.{self.day:%Y%m%d}"
+        return written(self.epoch, self.seq, self.day)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -46,6 +47,16 @@ class EventCursor:
             return cls(epoch, int(seq), date(*(int(part) for part in day)))
         except ValueError:
             raise MalformedCursor from None
+
+
+def written(epoch: str, seq: int, day: date) -> str:
+    """Write a position in its outside form."""
+    return f"ec1.{epoch}.{seq}.{_digits(day)}"
+
+
+@lru_cache(maxsize=16)  # all events of a day name it
+def _digits(day: date) -> str:
+    return day.isoformat().replace("-", "")
 
 
 class Verdict(StrEnum):

@@ -119,12 +119,13 @@ class PaymentShot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepShot:
-    """One line of a payment's timeline."""
+    """One line of a payment's timeline; `no` counts them from 1."""
 
     at: datetime
     status: str
     source: str
     detail: str | None = None
+    no: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +157,24 @@ class BeneficiaryShot:
     cooling_until: datetime | None = None
     favourite: bool = False
     last_paid_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitShot:
+    """One limit of the customer, as it is without a phone's waiting time."""
+
+    id: str
+    name: str
+    rail: str | None = None
+    window: str
+    max: int
+    used: int
+    remaining: int
+    currency: str
+    resets_at: datetime | None = None
+    ceiling: int
+    pending_max: int | None = None
+    pending_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,6 +340,19 @@ class DeviceChanged(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitChanged(Fact):
+    """The customer chose another limit; a raise waits for its time."""
+
+    limit: LimitShot
+
+    @property
+    @override
+    def subject(self) -> str:
+        """The limit."""
+        return self.limit.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityEvent(Fact):
     """Something the customer must see at once; cannot be muted.
 
@@ -361,6 +393,7 @@ FACTS: dict[str, type[Fact]] = {
         PaymentChanged,
         BeneficiaryChanged,
         DeviceChanged,
+        LimitChanged,
         SecurityEvent,
     )
 }

@@ -8,35 +8,41 @@ whichever has it (realtime.md section 4 of the design).
 """
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager
+from collections import deque
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing, asynccontextmanager
 from itertools import islice
-from zlib import crc32
 
 from app import telemetry
 from app.clock import Clock
 from app.errors import Outage
 from app.ids import CustomerId, DeviceId
 from app.realtime import log
-from app.realtime.announce import Announcement, Hint, Revoke
-from app.realtime.bus import PARTITIONS, Bus, Reconnected
+from app.realtime.announce import Announcement, Broadcast, Hint, Revoke
+from app.realtime.bus import Bus, Reconnected
 from app.realtime.cursor import EventCursor, Verdict, judge
 from app.realtime.facts import Category
+from app.realtime.follow import Follower
+from app.realtime.interest import Interest
 from app.realtime.logged import LoggedEvent
+from app.realtime.patrol import Patrol
 from app.realtime.receipts import Presence
 from app.realtime.stream import (
-    CaughtUp,
-    Checkpoint,
+    Away,
     Lost,
     StreamItem,
     StreamReady,
     StreamReset,
     TooSlow,
-    goal_of,
-    is_wanted,
 )
 from app.realtime.watch import TAIL_MAX, Reader, Watch
+from app.rows import Row
 from app.settings import Settings
 
 _GATHER_S = 0.002
@@ -44,8 +50,9 @@ _DIRTY_BATCH = 256
 _REPLAY_BATCH = 100
 _READS = 4
 _RETRY_S = 0.5
-_POLL_BATCH = 500
 _LAG_MAX = 1000
+_LAG_SAMPLE = 8
+_LET_GO_S = 1.0
 
 
 class Hub:
@@ -56,6 +63,7 @@ class Hub:
         clock: instants of control events.
         bus: where hints come from; the hub is its one listener.
         on_revoke: called for each Revoke that the bus carries.
+        on_broadcast: called for each Broadcast.
         on_gap: called when announcements may have been lost.
     """
 
@@ -66,6 +74,7 @@ class Hub:
         bus: Bus,
         *,
         on_revoke: Callable[[Revoke], None] | None = None,
+        on_broadcast: Callable[[Broadcast], None] | None = None,
         on_gap: Callable[[], None] | None = None,
     ) -> None:
         self._settings = settings
@@ -73,15 +82,15 @@ class Hub:
         self.presence = Presence(clock=clock)
         self._bus = bus
         self._on_revoke = on_revoke
+        self._on_broadcast = on_broadcast
         self._on_gap = on_gap
         self._watches: dict[CustomerId, Watch] = {}
-        self._dirty: dict[Watch, None] = {}
+        self._dirty: dict[Watch, str] = {}  # with the cause
         self._woken = asyncio.Event()
         self._reads = asyncio.Semaphore(_READS)
-        self._suspects: set[CustomerId] = set()
-        self._round: Iterator[CustomerId] = iter(())
-        self._partitions: Counter[int] = Counter()
-        self._left: set[int] = set()
+        self._patrol = Patrol(self._watches, self._mark, settings.poll_s)
+        self._interest = Interest(bus)
+        self._told = 0
 
     @property
     def readers(self) -> int:
@@ -93,7 +102,9 @@ class Hub:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen(), name="hub.listen")
             group.create_task(self._read_on(), name="hub.read")
-            group.create_task(self._poll(), name="hub.poll")
+            group.create_task(self._patrol.turns(), name="hub.poll")
+            group.create_task(self._patrol.outages(), name="hub.outages")
+            group.create_task(self._let_go(), name="hub.interest")
             group.create_task(self.presence.run(), name="hub.presence")
 
     # -------------------------------------------------------------- subscribing
@@ -116,51 +127,54 @@ class Hub:
             TooSlow: the consumer fell more than 1,000 events behind.
             Outage: the database is lost.
         """
-        async with self.join(customer, device) as reader:
-            opening = await self.begin(reader, after)
-            yield opening
-            goal = goal_of(opening, after)
-            checkpoint = Checkpoint(self._clock)
+        follower = Follower(self, self._clock, customer, after, categories, device)
+        try:
             while True:
-                if goal is not None and reader.cursor.seq >= goal:
-                    goal = None
-                    yield CaughtUp(reader.cursor, self._clock.now())
-                try:
-                    event = await self.take(reader)
-                except Lost as lost:
-                    goal = None
-                    yield await self._reset(reader, lost.reason)
-                    continue
-                if event is not None and is_wanted(event, categories):
-                    checkpoint.made()
-                    yield event
-                elif checkpoint.due(skipped=event is not None):
-                    checkpoint.made()
-                    yield CaughtUp(reader.cursor, self._clock.now())
-                elif event is None:
-                    await reader.wait(checkpoint.wait_s())
+                item = await follower.next()
+                if item is not None:
+                    yield item
+                else:
+                    await follower.wait()
+        finally:
+            follower.close()
 
     @asynccontextmanager
     async def join(
         self, customer: CustomerId, device: DeviceId | None = None
     ) -> AsyncIterator[Reader]:
         """Register a reader; from here on no committed event escapes it."""
+        reader = self.enter(customer, device)
+        try:
+            await self._interest.heard(customer)
+            yield reader
+        finally:
+            self.leave(reader)
+
+    def enter(self, customer: CustomerId, device: DeviceId | None = None) -> Reader:
+        """Register a reader; `heard` has to be awaited before it reads."""
         watch = self._watches.get(customer)
         if watch is None:
             watch = self._watches[customer] = Watch(customer)
-            self._partitions[_partition(customer)] += 1
-        reader = Reader(watch)
+            self._interest.begin(customer)
+        reader = Reader(watch, device)
         watch.readers.add(reader)
-        try:
-            part = _partition(customer)
-            if self._partitions[part] == 1 and len(watch.readers) == 1:
-                await self._interest(add=frozenset({part}))
-            with self.presence.of(device, customer):
-                yield reader
-        finally:
-            watch.readers.discard(reader)
-            if not watch.readers:
-                self._forget(watch)
+        self.presence.came(device, customer)
+        return reader
+
+    async def heard(self, reader: Reader) -> None:
+        """Return when hints about the reader's customer arrive in this process."""
+        await self._interest.heard(reader.watch.customer)
+
+    def leave(self, reader: Reader) -> None:
+        """Take a reader off; a second call changes nothing."""
+        watch = reader.watch
+        if reader not in watch.readers:
+            return
+        watch.readers.discard(reader)
+        reader.listener = None
+        self.presence.went(reader.device, watch.customer)
+        if not watch.readers:
+            self._forget(watch)
 
     async def begin(
         self, reader: Reader, after: EventCursor | None
@@ -182,7 +196,7 @@ class Hub:
             return self._placed_anew(reader, head, verdict)
         telemetry.stream_resumes.labels(verdict).inc()
         reader.place(after)
-        reader.batch.extend(first)
+        reader.batch = deque(first)
         return StreamReady(after, self._clock.now(), head.seq - after.seq)
 
     async def take(self, reader: Reader) -> LoggedEvent | None:
@@ -191,6 +205,19 @@ class Hub:
         Raises:
             Lost: the next event cannot be had any more.
             TooSlow: more than 1,000 events behind.
+        """
+        try:
+            return self.at_hand(reader)
+        except Away:
+            await self.refill(reader)
+            return self.at_hand(reader)
+
+    def at_hand(self, reader: Reader) -> LoggedEvent | None:
+        """Give the reader's next event without a read, or None when it has all.
+
+        Raises:
+            Away: it has to be read from the log (`refill`).
+            Lost, TooSlow: as `take`.
         """
         watch = reader.watch
         if reader.cursor.epoch != watch.epoch:
@@ -202,17 +229,26 @@ class Hub:
             return reader.took(event)
         if reader.needs > watch.last:
             return None
-        if watch.last - reader.cursor.seq > _LAG_MAX:
+        if reader.lag > _LAG_MAX:
             raise TooSlow
-        found = await self._read(watch.customer, reader.cursor.seq, "replay")
+        raise Away
+
+    async def refill(self, reader: Reader) -> None:
+        """Read the reader's next events from the log.
+
+        Raises:
+            Lost: they are not there any more.
+        """
+        customer = reader.watch.customer
+        found = await self._read(customer, reader.cursor.seq, "replay")
         if not found or found[0].seq != reader.needs:
             raise Lost(Verdict.EXPIRED)
         if found[0].epoch != reader.cursor.epoch:
             raise Lost(Verdict.EPOCH_CHANGED)
         reader.batch = deque(found)
-        return reader.took(reader.batch.popleft())
 
-    async def _reset(self, reader: Reader, reason: Verdict) -> StreamReset:
+    async def reset(self, reader: Reader, reason: Verdict) -> StreamReset:
+        """Place a reader that lost its events at the end of the stream."""
         return self._placed_anew(reader, await self._head(reader.watch), reason)
 
     def _placed_anew(
@@ -231,7 +267,7 @@ class Hub:
         watch.begin(head)
         watch.heard(head.seq)
         if watch.behind:
-            self._mark(watch)
+            self._mark(watch, "hint")
         return head
 
     async def _read(
@@ -245,48 +281,59 @@ class Hub:
         if self._watches.get(watch.customer) is watch:
             del self._watches[watch.customer]
             self._dirty.pop(watch, None)
-            part = _partition(watch.customer)
-            self._partitions[part] -= 1
-            if not self._partitions[part]:
-                del self._partitions[part]
-                self._left.add(part)
+            self._interest.end(watch.customer)
 
     # -------------------------------------------------------------- hints
 
     async def _listen(self) -> None:
-        async for item in self._bus.listen():
-            if isinstance(item, Reconnected):
-                await self._reconnected()
-            else:
-                self._heard(item)
+        async with aclosing(self._bus.listen()) as heard:
+            async for item in heard:
+                if isinstance(item, Reconnected):
+                    self._reconnected()
+                else:
+                    self._heard(item)
 
     def _heard(self, item: Announcement) -> None:
         if isinstance(item, Hint):
             self._hinted(item)
         elif isinstance(item, Revoke) and self._on_revoke is not None:
             self._on_revoke(item)
+        elif isinstance(item, Broadcast) and self._on_broadcast is not None:
+            self._on_broadcast(item)
 
     def _hinted(self, hint: Hint) -> None:
         watch = self._watches.get(hint.customer)
         if watch is None:
             return
+        self._patrol.told(hint)
         if watch.begun and hint.epoch != watch.epoch:
-            self._suspects.add(hint.customer)
+            self._patrol.suspect(hint.customer)
             return
         if watch.begun:
-            watch.extend(hint.events)
+            self._extend(watch, hint.events)
         if (watch.heard(hint.seq) or watch.behind) and watch.behind:
-            self._mark(watch)
+            self._mark(watch, "hint")
 
-    def _mark(self, watch: Watch) -> None:
-        self._dirty[watch] = None
+    def _extend(self, watch: Watch, events: Sequence[LoggedEvent]) -> None:
+        before = watch.last
+        watch.extend(events)
+        if watch.last == before:
+            return
+        self._told += 1
+        if self._told % _LAG_SAMPLE == 1:  # each costs as much as a quarter of a frame
+            lag = self._clock.now() - events[-1].occurred_at
+            telemetry.hub_lag.observe(lag.total_seconds())
+
+    def _mark(self, watch: Watch, cause: str) -> None:
+        self._dirty.setdefault(watch, cause)
         self._woken.set()
 
-    async def _reconnected(self) -> None:
-        """Suspect every watch; the poll looks at them within two seconds."""
+    def _reconnected(self) -> None:
+        """Look at everything again: hints may have been lost."""
+        telemetry.bus_reconnects.inc()
         if self._on_gap is not None:
             self._on_gap()
-        self._suspects.update(self._watches)
+        self._patrol.look_again()
 
     # -------------------------------------------------------------- the one reader
 
@@ -294,87 +341,42 @@ class Hub:
         while True:
             await self._woken.wait()
             await asyncio.sleep(_GATHER_S)
-            batch = list(islice(self._dirty, _DIRTY_BATCH))
+            batch = dict(islice(self._dirty.items(), _DIRTY_BATCH))
             for watch in batch:
                 del self._dirty[watch]
             try:
-                async with asyncio.TaskGroup() as group:
-                    for watch in batch:
-                        group.create_task(self._catch_up(watch))
-            except* Outage:
-                for watch in batch:
-                    self._dirty[watch] = None
+                await self._catch_up(batch)
+            except Outage:
+                self._dirty |= batch
                 await asyncio.sleep(_RETRY_S)
             if not self._dirty:
                 self._woken.clear()
 
-    async def _catch_up(self, watch: Watch) -> None:
-        """Extend a tail from the log; a hint that leads nowhere is forgotten."""
-        before = watch.last
+    async def _catch_up(self, batch: Mapping[Watch, str]) -> None:
+        """Extend tails by one read of the log."""
+        since = {watch.customer: watch.last for watch in batch}
+        async with self._reads:
+            rows = await log.read_several(since, TAIL_MAX)
+        for watch, cause in batch.items():
+            telemetry.hub_reads.labels(cause).inc()
+            before = since[watch.customer]
+            self._caught_up(watch, cause, before, rows[watch.customer])
+
+    def _caught_up(
+        self, watch: Watch, cause: str, before: int, rows: Sequence[Row]
+    ) -> None:
+        """Extend a tail; a hint that leads nowhere is forgotten."""
         try:
-            watch.extend(await self._read(watch.customer, before, "hint", TAIL_MAX))
-        except Outage:
-            raise
+            self._extend(watch, [log.logged(row) for row in rows])
         except Exception:  # noqa: BLE001  -- one unreadable row must not end all streams
             telemetry.log.exception("hub_read_failed", customer=str(watch.customer))
         if watch.last == before:
             watch.head = before
         elif watch.behind:
-            self._mark(watch)
+            self._mark(watch, cause)
 
-    # -------------------------------------------------------------- the safety poll
-
-    async def _poll(self) -> None:
-        poll_s = self._settings.poll_s
-        turn_s = min(1.0, poll_s / 2)
+    async def _let_go(self) -> None:
+        """Tell the bus now and then what nobody follows any more."""
         while True:
-            await asyncio.sleep(turn_s)
-            share = -(-len(self._watches) * turn_s // poll_s)
-            looked = {*self._suspects, *self._next(int(share))}
-            self._suspects.clear()
-            try:
-                await self._look_at(looked)
-            except Outage:
-                self._suspects.update(looked)
-            await self._drop_partitions()
-
-    def _next(self, count: int) -> list[CustomerId]:
-        """Give the next watches of the round; a new round starts when it is over."""
-        found = list(islice(self._round, count))
-        if len(found) < count:
-            self._round = iter(list(self._watches))
-        return found
-
-    async def _look_at(self, customers: Iterable[CustomerId]) -> None:
-        rest = iter([one for one in customers if one in self._watches])
-        while batch := list(islice(rest, _POLL_BATCH)):
-            for customer, head in (await log.heads(batch)).items():
-                self._compare(self._watches.get(customer), head)
-
-    def _compare(self, watch: Watch | None, head: EventCursor) -> None:
-        if watch is None or not watch.begun:
-            return
-        watch.begin(head)  # another epoch: the stream was rebuilt
-        if watch.heard(head.seq):
-            telemetry.hub_reads.labels("poll").inc()
-        if watch.behind:
-            self._mark(watch)
-
-    async def _drop_partitions(self) -> None:
-        gone = frozenset(part for part in self._left if part not in self._partitions)
-        self._left.clear()
-        if gone:
-            await self._interest(drop=gone)
-
-    async def _interest(
-        self, add: frozenset[int] = frozenset(), drop: frozenset[int] = frozenset()
-    ) -> None:
-        """Tell the bus; while it is down the poll finds what its hints would."""
-        try:
-            await self._bus.interest(add, drop)
-        except OSError as lost:
-            telemetry.log.warning("bus_interest_failed", cause=type(lost).__name__)
-
-
-def _partition(customer: CustomerId) -> int:
-    return crc32(customer.value.bytes) % PARTITIONS
+            await asyncio.sleep(_LET_GO_S)
+            await self._interest.drop_left()

@@ -7,11 +7,11 @@ nor number. Sequence order is commit order, without gaps (realtime.md section 2.
 
 import base64
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import groupby
 
-from app import database
+from app import database, telemetry
 from app.clock import Clock
 from app.database import Tx
 from app.ids import CustomerId, uuid7
@@ -42,6 +42,7 @@ CONSTRAINTS = (
     "event_append_only",
     "event_append_only_delete",
     "event_floor_rises",
+    "event_floor_stays",
     "stream_head_forward",
 )
 
@@ -62,7 +63,7 @@ def append(tx: Tx, fact: Fact) -> None:
     Raises:
         ValueError: the payload passes 8 KiB, which is our mistake.
     """
-    if len(coding.encode(fact)) > _PAYLOAD_MAX:
+    if len(coding.encode(fact).encode()) > _PAYLOAD_MAX:
         raise ValueError(f"{type(fact).__name__} is too large for the log")
     tx.gather(_STEP, fact, _write, rank=_RANK)
 
@@ -85,7 +86,7 @@ async def _write(tx: Tx) -> None:
     ]
     await _insert(tx, events)
     await _owe(tx, events)
-    tx.after_commit(lambda: _tell(events, heads))
+    tx.after_commit(lambda: tell(heads, events))
 
 
 async def _without_doubles(tx: Tx, found: list[Fact]) -> list[Fact]:
@@ -112,7 +113,7 @@ async def _raised(
     today = _clock[0].today()
     values: list[Scalar] = []
     for customer, group in groups.items():
-        values += [customer, _new_epoch(), len(group), today]
+        values += [customer, new_epoch(), len(group), today]
     later = "max" if database.dialect() == "sqlite" else "greatest"
     rows = await tx.rows(
         "INSERT INTO stream_head (customer_id, epoch, seq, day) VALUES "  # noqa: S608  -- placeholders only
@@ -123,6 +124,11 @@ async def _raised(
         "RETURNING customer_id, epoch, seq, day",
         *values,
     )
+    return heads_of(rows)
+
+
+def heads_of(rows: Iterable[Row]) -> dict[CustomerId, EventCursor]:
+    """Read rows of the heads: customer_id, epoch, seq, day."""
     return {row.get("customer_id", CustomerId): _cursor(row) for row in rows}
 
 
@@ -130,7 +136,8 @@ def _cursor(row: Row) -> EventCursor:
     return EventCursor(row.get("epoch", str), row.get("seq", int), row.get("day", date))
 
 
-def _new_epoch() -> str:
+def new_epoch() -> str:
+    """Draw the name of an epoch: eight characters nobody had before."""
     return base64.b32encode(secrets.token_bytes(5)).decode().lower()
 
 
@@ -164,11 +171,17 @@ async def _owe(tx: Tx, events: Sequence[LoggedEvent]) -> None:
         )
 
 
-def _tell(events: Sequence[LoggedEvent], heads: dict[CustomerId, EventCursor]) -> None:
+def tell(
+    heads: Mapping[CustomerId, EventCursor], events: Sequence[LoggedEvent] = ()
+) -> None:
+    """Announce where streams stand after a commit, with the events that led there."""
+    own: dict[CustomerId, list[LoggedEvent]] = {customer: [] for customer in heads}
+    for event in events:
+        telemetry.events_recorded.labels(type(event.fact).__name__).inc()
+        own[event.customer].append(event)
     for customer, head in heads.items():
-        own = tuple(event for event in events if event.customer == customer)
         for announce in _announce:
-            announce(Hint(customer, head.epoch, head.seq, own))
+            announce(Hint(customer, head.epoch, head.seq, tuple(own[customer])))
 
 
 async def heads(customers: Iterable[CustomerId]) -> dict[CustomerId, EventCursor]:
@@ -182,7 +195,7 @@ async def heads(customers: Iterable[CustomerId]) -> dict[CustomerId, EventCursor
         f"WHERE customer_id IN ({marks})",
         *wanted,
     )
-    return {row.get("customer_id", CustomerId): _cursor(row) for row in rows}
+    return heads_of(rows)
 
 
 async def epochs(tx: Tx, customers: Iterable[CustomerId]) -> dict[CustomerId, str]:
@@ -210,7 +223,7 @@ async def head(customer: CustomerId) -> EventCursor:
             "VALUES ($1, $2, 0, $3) ON CONFLICT (customer_id) DO NOTHING "
             "RETURNING seq",
             customer,
-            _new_epoch(),
+            new_epoch(),
             _clock[0].today(),
         )
         row = await tx.one(
@@ -242,6 +255,48 @@ async def read_after(customer: CustomerId, seq: int, limit: int) -> list[LoggedE
     return [logged(row) for row in rows]
 
 
+async def read_several(
+    since: Mapping[CustomerId, int], limit: int
+) -> dict[CustomerId, list[Row]]:
+    """Read what follows in several streams, in one statement; rows for `logged`.
+
+    Numbers have no gap, so the next so many numbers are the next so many events.
+
+    Args:
+        since: number of the last event that is known, by customer.
+        limit: most rows of each.
+    """
+    # Few different statements: the list is filled up to a power of two.
+    size = 1 << (len(since) - 1).bit_length()
+    values: list[Scalar] = [one for pair in since.items() for one in pair]
+    values += [None] * (2 * size - len(values))
+    pairs = database.placeholders(size, 2)
+    events = (
+        "JOIN customer_event e ON e.customer_id = w.customer_id "
+        f"AND e.seq > w.since AND e.seq <= w.since + ${2 * size + 1} "
+    )
+    if database.dialect() == "postgres":
+        pairs = pairs.replace("($1,$2)", "($1::uuid,$2::bigint)", 1)
+        # Its planner would read each stream from its beginning, and filter.
+        events = (
+            "CROSS JOIN LATERAL (SELECT * FROM customer_event WHERE "  # noqa: S608  -- same
+            "customer_id = w.customer_id AND seq > w.since "
+            f"ORDER BY seq LIMIT ${2 * size + 1}) AS e "
+        )
+    rows = await database.read(
+        f"WITH w (customer_id, since) AS (VALUES {pairs}) "  # noqa: S608  -- placeholders only
+        "SELECT e.customer_id, e.seq, e.day, e.type, e.occurred_at, e.payload, "
+        "h.epoch FROM w JOIN stream_head h ON h.customer_id = w.customer_id "
+        f"{events}ORDER BY e.customer_id, e.seq",
+        *values,
+        limit,
+    )
+    found: dict[CustomerId, list[Row]] = {customer: [] for customer in since}
+    for row in rows:
+        found[row.get("customer_id", CustomerId)].append(row)
+    return found
+
+
 def logged(row: Row) -> LoggedEvent:
     """Read an event row that was joined with its stream's epoch."""
     customer = row.get("customer_id", CustomerId)
@@ -259,7 +314,10 @@ def logged(row: Row) -> LoggedEvent:
 
 
 async def prune(before: date) -> int:
-    """Delete events of days before `before`, 5,000 at a time; gives how many went."""
+    """Delete events of days before `before`, 5,000 at a time; gives how many went.
+
+    The floor rises first, and for good: what is below it may go, and no longer counts.
+    """
 
     async def floor(tx: Tx) -> None:
         await tx.rows(
@@ -272,7 +330,8 @@ async def prune(before: date) -> int:
     async def work(tx: Tx) -> int:
         gone = await tx.rows(
             "DELETE FROM customer_event WHERE (customer_id, seq) IN ("
-            "SELECT customer_id, seq FROM customer_event WHERE day < $1 LIMIT $2) "
+            "SELECT customer_id, seq FROM customer_event WHERE day < $1 "
+            "ORDER BY day LIMIT $2) "
             "RETURNING seq",
             before,
             _PRUNE_BATCH,

@@ -1,6 +1,6 @@
 """A fact with its place in the customer's stream."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from app.ids import CustomerId
@@ -10,7 +10,10 @@ from app.realtime.facts import Fact
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """A fact with its place in the customer's stream."""
+    """A fact with its place in the customer's stream.
+
+    `shown` keeps what was rendered of it while it is held in memory.
+    """
 
     customer: CustomerId
     epoch: str
@@ -18,6 +21,7 @@ class LoggedEvent:
     day: date
     occurred_at: datetime
     fact: Fact
+    shown: dict[object, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def cursor(self) -> EventCursor:

@@ -59,23 +59,32 @@ class Presence:
         self._news: dict[DeviceId, CustomerId] = {}
         self._woken = asyncio.Event()
 
-    @contextmanager
-    def of(self, device: DeviceId | None, customer: CustomerId) -> Iterator[None]:
+    def came(self, device: DeviceId | None, customer: CustomerId) -> None:
         """Count a phone as live while its stream is open; None is nobody's phone."""
         if device is None:
-            yield
             return
         self._streams[device] += 1
         self._owners[device] = customer
         self._tell(device, customer)
+
+    def went(self, device: DeviceId | None, customer: CustomerId) -> None:
+        """Count an open stream of a phone less."""
+        if device is None:
+            return
+        self._streams[device] -= 1
+        if not self._streams[device]:
+            del self._streams[device]
+            del self._owners[device]
+            self._tell(device, customer)
+
+    @contextmanager
+    def of(self, device: DeviceId | None, customer: CustomerId) -> Iterator[None]:
+        """Count a phone as live inside the block."""
+        self.came(device, customer)
         try:
             yield
         finally:
-            self._streams[device] -= 1
-            if not self._streams[device]:
-                del self._streams[device]
-                del self._owners[device]
-                self._tell(device, customer)
+            self.went(device, customer)
 
     async def run(self) -> None:
         """Write who came and went at once, and who is there once a minute."""

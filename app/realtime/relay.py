@@ -45,7 +45,8 @@ class Relay:
                 pass
             await self._dispatch.measure()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), _LOOK_EVERY_S)
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await self._woken.wait()
                 await asyncio.sleep(_GATHER_S)  # what commits together goes together
 
     async def turn(self) -> int:

@@ -7,7 +7,7 @@ codes are those of graphql.md section 11 of the design.
 import asyncio
 import secrets
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -161,18 +161,24 @@ class Sockets:
         self.admission.shut()
         _close(self._seats, code, reason)
 
-    def send_away(self) -> None:
-        """Admit none any more; tell every phone to come back, each at its moment.
+    async def send_away(self, hurried: Callable[[], bool] = lambda: False) -> None:
+        """Admit none any more; close all, one after the other, each with its return.
 
-        The moments lie as far apart as the next process admits sockets, within the
+        Ends and returns lie as far apart as the next process admits sockets, within the
         jitter of the settings: all at once would be a storm (realtime.md section 10).
+
+        Args:
+            hurried: whether the rest has to go at once.
         """
         most_s = len(self._seats) / self._settings.socket_admit_per_s
         spread_s = min(self._settings.shutdown_jitter_s, most_s)
         self.admission.shut()
-        for seat in list(self._seats):
+        for seat in [*self._seats]:
             wait_ms = _BACK_FIRST_MS + secrets.randbelow(int(spread_s * 1000) + 1)
             seat.link.close(GOING, f'{{"retryAfterMs":{wait_ms}}}')
+            if not hurried():
+                await asyncio.sleep(spread_s / max(1, len(self._seats)))
+        self.close_all(GOING, f'{{"retryAfterMs":{_BACK_FIRST_MS}}}')  # who came late
 
     # -------------------------------------------------------------- the wheel
 

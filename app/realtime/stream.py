@@ -49,6 +49,10 @@ class Lost(Exception):
         self.reason = reason
 
 
+class Away(Exception):
+    """What comes next is not at hand: it has to be read, or waited for."""
+
+
 class TooSlow(Exception):
     """A reader is more than 1,000 events behind: its socket closes 4410."""
 

@@ -7,10 +7,10 @@ at worst cause an idle read (realtime.md section 4 of the design).
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 
-from app.ids import CustomerId
+from app.ids import CustomerId, DeviceId
 from app.realtime.cursor import EventCursor
 from app.realtime.logged import LoggedEvent
 
@@ -33,7 +33,7 @@ class Watch:
         self.epoch: str | None = None
         self.last = 0
         self.head = 0
-        self.tail: deque[LoggedEvent] = deque(maxlen=TAIL_MAX)
+        self.tail: list[LoggedEvent] = []  # nearly always empty, so no deque
         self.readers: set[Reader] = set()
 
     @property
@@ -75,9 +75,17 @@ class Watch:
             if event.seq == self.last + 1:
                 self.tail.append(event)
                 self.last = event.seq
+        del self.tail[:-TAIL_MAX]
         self.head = max(self.head, self.last)
         if self.last != before:
             self.wake()
+            self.trim()
+
+    def trim(self) -> None:
+        """Drop what every reader has taken: an idle stream holds no events."""
+        taken = min((reader.cursor.seq for reader in self.readers), default=0)
+        if self.tail and self.tail[0].seq <= taken:
+            del self.tail[: taken + 1 - self.tail[0].seq]
 
     def at(self, seq: int) -> LoggedEvent | None:
         """Give an event of the tail by its number, or None if it is not there."""
@@ -87,30 +95,41 @@ class Watch:
 
     def wake(self) -> None:
         """Let every reader look again."""
-        for reader in self.readers:
+        for reader in tuple(self.readers):
             reader.wake()
 
 
 class Reader:
-    """One subscriber's place in a watch: which number it needs next."""
+    """One subscriber's place in a watch: which number it needs next.
 
-    __slots__ = ("_woken", "batch", "cursor", "watch")
+    `batch` holds what a replay read from the log; `listener`, where there is one, is
+    called at once when there may be more, and must not wait.
+    """
 
-    def __init__(self, watch: Watch) -> None:
+    __slots__ = ("_woken", "batch", "cursor", "device", "listener", "watch")
+
+    def __init__(self, watch: Watch, device: DeviceId | None = None) -> None:
         self.watch = watch
+        self.device = device
         self.cursor = _NOWHERE
-        self.batch: deque[LoggedEvent] = deque()
-        self._woken = asyncio.Event()
+        self.batch: deque[LoggedEvent] | None = None
+        self.listener: Callable[[], None] | None = None
+        self._woken: asyncio.Event | None = None
 
     @property
     def needs(self) -> int:
         """The number this reader takes next."""
         return self.cursor.seq + 1
 
+    @property
+    def lag(self) -> int:
+        """How many events of the tail it has not taken."""
+        return self.watch.last - self.cursor.seq
+
     def place(self, cursor: EventCursor) -> None:
         """Go on right after a position."""
         self.cursor = cursor
-        self.batch.clear()
+        self.batch = None
 
     def took(self, event: LoggedEvent) -> LoggedEvent:
         """Move on by one event, which is the next one."""
@@ -118,12 +137,15 @@ class Reader:
         return event
 
     def wake(self) -> None:
-        """Let the reader look again."""
-        self._woken.set()
+        """Let the reader look again: whoever listens, or whoever waits."""
+        if self.listener is not None:
+            self.listener()
+        if self._woken is not None:
+            self._woken.set()
 
     async def wait(self, timeout_s: float | None = None) -> None:
         """Sleep until there may be something new, or until the time is over."""
-        self._woken.clear()
+        self._woken = asyncio.Event()
         if self.watch.last >= self.needs or self.watch.epoch != self.cursor.epoch:
             return
         try:
@@ -131,3 +153,5 @@ class Reader:
                 await self._woken.wait()
         except TimeoutError:
             return
+        finally:
+            self._woken = None

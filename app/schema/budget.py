@@ -2,8 +2,8 @@
 
 Runs after parsing and before validation, because validation itself can be attacked. A
 fragment is walked once and its sums are added wherever it is spread; counts saturate,
-so a chain of doubling fragments costs us one step per fragment. A fragment already on
-the stack is skipped: validation reports the cycle. Source: graphql.md sections 5 and 6.
+so a chain of doubling fragments costs us one step per fragment. A fragment that spreads
+itself ends the count: it has no size. Source: graphql.md sections 5 and 6.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,7 +38,9 @@ from app.settings import Settings
 MANY = 10**9  # where counts saturate
 _LIST_SIZE = 10  # rows a plain list is priced as
 _NESTING_MAX = 64  # inline fragments and spreads inside one another
+_PAIRS_MAX = 500  # fields asked twice at one place; what apps ship has none
 _SIZES = ("first", "last")
+_DIGITS_MAX = 10  # a longer number is many; one of thousands of digits cannot be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class DocumentBudget:
 
         Raises:
             TooComplex: it is nested so deep that walking it would be an attack.
+            BadRequest: a fragment spreads itself.
         """
         root = self._schema.get_root_type(node.operation)
         sums = self._walk(node.selection_set, root, 0)
@@ -108,8 +111,51 @@ class DocumentBudget:
         return sums.plus(Sums(directives=own))
 
     def fragment(self, name: str) -> Sums:
-        """Measure one fragment, whether or not anything spreads it."""
+        """Measure one fragment, whether or not anything spreads it.
+
+        Raises:
+            TooComplex, BadRequest: see `operation`.
+        """
         return self._spread(name, 0)
+
+    def require_few_repeats(self, node: OperationDefinitionNode) -> None:
+        """Refuse a field that is asked again and again at one place of the answer.
+
+        Validation compares every two of them. Called when `operation` has found that
+        it is within the other limits: a fragment is looked into once per place.
+
+        Raises:
+            TooComplex: under the name of the fields, which these are too many of.
+        """
+        pairs = 0
+        waiting = [[node.selection_set]]
+        while waiting:
+            for alike in self._at_one_place(waiting.pop()).values():
+                pairs += len(alike) * (len(alike) - 1) // 2
+                if pairs > _PAIRS_MAX:
+                    raise TooComplex("fields")
+                below = [one.selection_set for one in alike if one.selection_set]
+                if below:
+                    waiting.append(below)
+
+    def _at_one_place(
+        self, merged: list[SelectionSetNode]
+    ) -> Mapping[str, list[FieldNode]]:
+        """Give the fields of merged selections by the name they are answered under."""
+        found: dict[str, list[FieldNode]] = {}
+        seen: set[str] = set()
+        while merged:
+            for one in merged.pop().selections:
+                self.steps += 1
+                if isinstance(one, FieldNode):
+                    found.setdefault((one.alias or one.name).value, []).append(one)
+                elif isinstance(one, InlineFragmentNode):
+                    merged.append(one.selection_set)
+                elif isinstance(one, FragmentSpreadNode) and one.name.value not in seen:
+                    seen.add(one.name.value)
+                    if one.name.value in self._fragments:
+                        merged.append(self._fragments[one.name.value].selection_set)
+        return found
 
     def _walk(
         self, selections: SelectionSetNode, parent: GraphQLNamedType | None, nested: int
@@ -142,8 +188,10 @@ class DocumentBudget:
         if known is not None:
             return known
         node = self._fragments.get(name)
-        if node is None or name in self._open:
+        if node is None:
             return Sums()
+        if name in self._open:
+            raise BadRequest("A fragment spreads itself.")
         self._open.add(name)
         parent = self._schema.get_type(node.type_condition.name.value)
         sums = self._walk(node.selection_set, parent, nested)
@@ -215,7 +263,8 @@ class DocumentBudget:
         size = 1
         for value in asked:
             if isinstance(value, IntValueNode):
-                size = max(size, min(int(value.value), MANY))
+                digits = value.value
+                size = max(size, int(digits) if len(digits) < _DIGITS_MAX else MANY)
             elif isinstance(value, VariableNode):
                 self.asks_variables = True
                 chosen = (self._variables or {}).get(value.name.value)
@@ -271,27 +320,6 @@ def require_roots(kind: OperationType, roots: list[str], settings: Settings) -> 
     most = settings.max_query_roots if kind is OperationType.QUERY else 1
     if len(named) > most:
         raise BadRequest(f"A {kind.value} has at most {most} root fields.")
-
-
-def require_flat(variables: Mapping[str, object], settings: Settings) -> None:
-    """Refuse variables nested too deep or with too long lists, without recursion.
-
-    Raises:
-        BadRequest: says which.
-    """
-    waiting: list[tuple[object, int]] = [(variables, 1)]
-    while waiting:
-        value, depth = waiting.pop()
-        if not isinstance(value, dict | list):
-            continue
-        if depth > settings.max_variable_depth:
-            raise BadRequest("The variables are nested too deep.")
-        if isinstance(value, list):
-            if len(value) > settings.max_variable_items:
-                raise BadRequest("A list in the variables is too long.")
-            waiting.extend((one, depth + 1) for one in value)
-        else:
-            waiting.extend((one, depth + 1) for one in value.values())
 
 
 def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:

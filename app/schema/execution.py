@@ -1,77 +1,60 @@
 """From a text to an answer: one entry for HTTP and sockets.
 
-`prepare` parses, measures and validates a text once and remembers the outcome, good or
-bad. `run` answers a query or mutation, `subscribe` opens a stream. Before a resolver is
-called: right operation for the channel, variables coerced, level and scope, price.
+`run` answers a query or mutation, `subscribe` opens a stream. The document comes from
+`library`, known or prepared there. Before a resolver is called: right operation for the
+channel, variables coerced, level and scope, price.
 Source: graphql.md sections 3 to 6; performance.md section 3.1.
 """
 
 import asyncio
-import hashlib
 import re
-from collections import OrderedDict
 from collections.abc import (
     AsyncGenerator,
-    AsyncIterable,
     Awaitable,
     Callable,
     Mapping,
 )
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import partial
 from typing import Any, TypeAlias
 
 import strawberry
-from graphql import (
-    DocumentNode,
-    ExecutionResult,
-    GraphQLError,
-    GraphQLSchema,
-    NoSchemaIntrospectionCustomRule,
-    OperationDefinitionNode,
-    OperationType,
-    specified_rules,
-    validate,
-)
+from graphql import ExecutionResult, GraphQLSchema, OperationType
 from graphql.execution import Executor, create_source_event_stream
 from graphql.execution.execute import (
     execute_root_selection_set,
-    execute_subscription_event,
-    map_source_to_response_event,
 )
 
 from app import telemetry
 from app.auth.actor import Actor
 from app.clock import Clock
-from app.errors import BadRequest, Forbidden, RequestFault, TooComplex
+from app.errors import BadRequest, Forbidden, RequestFault
 from app.realtime.stream import TooSlow
 from app.schema import masking
-from app.schema.budget import (
-    DocumentBudget,
-    fragments_of,
-    parsed,
-    require_flat,
-    require_roots,
-    require_within,
-    root_fields,
-)
 from app.schema.context import Context
-from app.schema.guards import (
-    AuthLevel,
-    Demand,
-    Mark,
-    admit,
-    highest,
-    mark_of,
-    weight_of,
-)
-from app.schema.masking import Answer, Masking, Placed
+from app.schema.guards import admit
+from app.schema.library import Documents
+from app.schema.masking import Answer, Masking
+from app.schema.plan.feed import Feed
+from app.schema.plan.projector import Projectors
+from app.schema.plan.rendering import Rendering
+from app.schema.prepare import Planned, Prepared, Rejection
+from app.schema.values import require_flat
 from app.settings import Settings
 
 _SOCKET_MUTATIONS = frozenset({"eventsAck", "inboxMarkRead"})
 # What an app sends by itself, and signing in and out, do not move the idle clock.
 _NO_ACTIVITY = frozenset({"eventsAck", "devicePushSet", "logout", "tokenRefresh"})
+_NAME_MAX = 80  # of an operation's name in the log
+_MEMBERS: dict[str, type] = {
+    "query": str,
+    "operationName": str,
+    "documentId": str,
+    "variables": dict,
+    "extensions": dict,
+}
 _VARIABLE = re.compile(r"Variable '(?P<name>\$\w+)'")
 
 
@@ -86,75 +69,37 @@ class Channel(Enum):
 class Call:
     """What a client asks: the members of the JSON object, checked for their types."""
 
-    query: str
+    query: str | None
     operation_name: str | None = None
     variables: Mapping[str, object] = field(default_factory=dict)
     extensions: Mapping[str, object] = field(default_factory=dict)
+    document_id: str | None = None
 
     @classmethod
     def of(cls, sent: object) -> "Call":
         """Read a decoded JSON body or `subscribe` payload; other members are ignored.
 
         Raises:
-            BadRequest: not an object, no `query`, or a member of another type.
+            BadRequest: not an object, neither `query` nor an id of a document, or a
+                member of another type.
         """
         if not isinstance(sent, dict):
             raise BadRequest("The request is a JSON object; batches are not offered.")
-        kinds = {"query": str, "operationName": str, "variables": dict}
-        for name, kind in (kinds | {"extensions": dict}).items():
+        for name, kind in _MEMBERS.items():
             value = sent.get(name)
             if value is not None and not isinstance(value, kind):
                 raise BadRequest(f"`{name}` has another type.")
-        if sent.get("query") is None:
+        extensions = sent.get("extensions") or {}
+        named = _document_id(sent.get("documentId"), extensions.get("persistedQuery"))
+        if sent.get("query") is None and named is None:
             raise BadRequest("`query` is missing.")
         return cls(
-            sent["query"],
+            sent.get("query"),
             sent.get("operationName"),
             sent.get("variables") or {},
-            sent.get("extensions") or {},
+            extensions,
+            named,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """One operation of a document, measured and marked."""
-
-    node: OperationDefinitionNode
-    kind: OperationType
-    roots: tuple[str, ...]
-    demand: Demand
-    price: int
-    priced_late: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A document that may run: valid, within budget, its levels known."""
-
-    digest: str
-    document: DocumentNode
-    operations: Mapping[str, Planned]
-
-    def select(self, name: str | None) -> Planned:
-        """Choose the operation to run.
-
-        Raises:
-            BadRequest: unknown name, or none given where there are several.
-        """
-        if name is None and len(self.operations) == 1:
-            return next(iter(self.operations.values()))
-        chosen = self.operations.get(name or "")
-        if chosen is None or not name:
-            raise BadRequest("`operationName` names no operation of the document.")
-        return chosen
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A document that may not run, and why; remembered like a good one."""
-
-    digest: str
-    faults: tuple[Placed, ...]
 
 
 # Charges a caller's bucket for the price of an operation; raises TooManyRequests.
@@ -169,34 +114,34 @@ class Engine:
         settings: limits, and whether schema queries are answered.
         clock: for the sampling of logs.
         toll: charges the caller's cost bucket.
+        documents: prepared ahead; made from schema and settings if left out.
     """
 
     def __init__(
-        self, schema: strawberry.Schema, settings: Settings, clock: Clock, toll: Toll
+        self,
+        schema: strawberry.Schema,
+        settings: Settings,
+        clock: Clock,
+        toll: Toll,
+        documents: Documents | None = None,
     ) -> None:
         self._schema: GraphQLSchema = schema._schema  # noqa: SLF001  -- prepared documents run on graphql-core
         self._executor: type[Executor[Any]] = schema.execution_context_class
         self._settings = settings
         self._toll = toll
-        self._known: OrderedDict[str, Prepared | Rejection] = OrderedDict()
+        self._documents = documents or Documents(self._schema, settings)
+        self._projectors = Projectors(schema)
         self.masking = Masking(
             clock, most=settings.max_errors, tells_why=settings.introspection
         )
 
-    def prepare(self, text: str) -> Prepared | Rejection:
-        """Parse, measure and validate a text, or remember what came of it before."""
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        known = self._known.get(digest)
-        if known is not None:
-            self._known.move_to_end(digest)
-            return known
-        found = self._examine(text, digest)
-        if isinstance(found, Rejection):
-            telemetry.documents_refused.labels(why=found.faults[0][0].code).inc()
-        self._known[digest] = found
-        if len(self._known) > self._settings.max_documents:
-            self._known.popitem(last=False)
-        return found
+    def document(self, call: Call) -> Prepared | Rejection:
+        """Give the document a call names or brings, prepared before or now."""
+        return self._documents.find(call.query, call.document_id)
+
+    async def document_in_turn(self, call: Call) -> Prepared | Rejection:
+        """Give the document; a new text is examined when its turn comes."""
+        return await self._documents.in_turn(call.query, call.document_id)
 
     async def run(
         self, context: Context, call: Call, *, over: Channel = Channel.HTTP
@@ -224,10 +169,10 @@ class Engine:
 
     async def subscribe(
         self, context: Context, call: Call
-    ) -> AsyncGenerator[Answer, None] | Answer:
-        """Open a subscription: a stream of answers, or one answer that refuses.
+    ) -> AsyncGenerator[Answer, None] | Feed | Answer:
+        """Open a subscription: a stream or feed of answers, or one that refuses.
 
-        Close the stream (`aclose`) to end it; what feeds it is closed then.
+        Close the stream (`aclose`) or the feed to end it; what feeds it is closed then.
         """
         started = await self._start(context, call, Channel.SOCKET)
         if isinstance(started, Answer):
@@ -240,39 +185,46 @@ class Engine:
         source = await _settled(create_source_event_stream(executor))
         if isinstance(source, ExecutionResult):
             return self.masking.result(source, told)
-        return self._stream(context, executor, source, told)
+        shape = source.shape if isinstance(source, Feed) else None
+        projector = self._projectors.of(self.document(call).digest, executor, shape)
+        remake = self._remake(context, call, planned)
+        rendering = Rendering(projector, remake, context, self.masking, told)
+        if isinstance(source, Feed):
+            source.rendering = rendering
+            return source
+        return self._stream(rendering, source)
+
+    def _remake(
+        self, context: Context, call: Call, planned: Planned
+    ) -> Callable[[], Executor[Any]]:
+        prepared = self.document(call)
+        assert isinstance(prepared, Prepared), "it was started"  # noqa: S101  -- our bug
+        without_text = replace(call, query=None)
+        return partial(self._executor_of, context, prepared, planned, without_text)
 
     async def _stream(
-        self,
-        context: Context,
-        executor: Executor[Any],
-        source: AsyncIterable[Any],
-        told: masking.Operation,
+        self, rendering: Rendering, source: AsyncGenerator[object, None]
     ) -> AsyncGenerator[Answer, None]:
-        def fresh(one: Executor[Any]) -> Any:  # noqa: ANN401  -- the library's value or awaitable
-            context.loaders.clear()  # an event shows the state of its own moment
-            return execute_subscription_event(one)
-
-        events = map_source_to_response_event(executor, source, fresh)
-        async with aclosing(events) as open_events:
+        async with aclosing(source) as items:
             try:
-                async for result in open_events:
-                    yield self.masking.result(result, told)
+                async for item in items:
+                    yield await rendering.answer(item)
             except TooSlow:
                 raise  # the socket has to go, not the operation
             except RequestFault as fault:
-                yield self.masking.refused(fault, told)
+                yield rendering.refused(fault)
             except Exception as bug:  # noqa: BLE001  -- the edge of the stream: masked and logged
-                yield self.masking.broken(bug, told)
+                yield rendering.broken(bug)
 
     async def _start(
         self, context: Context, call: Call, over: Channel
     ) -> tuple[Planned, Executor[Any], masking.Operation] | Answer:
-        prepared = self.prepare(call.query)
-        told = masking.Operation(
-            context.request_id, call.operation_name, prepared.digest[:16]
-        )
+        prepared = await self.document_in_turn(call)
+        name = (call.operation_name or "")[:_NAME_MAX] or None
+        told = masking.Operation(context.request_id, name, prepared.digest[:16])
         if isinstance(prepared, Rejection):
+            why = prepared.faults[0][0].code
+            telemetry.documents_refused.labels(why=why).inc()
             return self.masking.rejected(prepared.faults, told)
         try:
             planned = prepared.select(call.operation_name)
@@ -280,7 +232,8 @@ class Engine:
             require_flat(call.variables, self._settings)
             executor = self._executor_of(context, prepared, planned, call)
             admit(context.actor, planned.demand, signed_body=over is Channel.HTTP)
-            price = self._price(prepared, planned, executor)
+            coerced = executor.variable_values.coerced
+            price = self._documents.examiner.price(prepared, planned, coerced)
             await self._toll(context.actor, price)
         except RequestFault as fault:
             return self.masking.refused(fault, told)
@@ -305,79 +258,22 @@ class Engine:
             raise BadRequest(f"{which} has an invalid value.")
         return built
 
-    def _price(
-        self, prepared: Prepared, planned: Planned, executor: Executor[Any]
-    ) -> int:
-        """Give the price, with the sizes the variables ask for."""
-        if not planned.priced_late:
-            return planned.price
-        coerced = executor.variable_values.coerced
-        budget = DocumentBudget(self._schema, prepared.document, weight_of, coerced)
-        sums = budget.operation(planned.node)
-        require_within(sums, self._settings)
-        return sums.cost
 
-    def _examine(self, text: str, digest: str) -> Prepared | Rejection:
-        try:
-            document = parsed(text, self._settings)
-            operations = self._planned(document)
-        except RequestFault as fault:
-            return Rejection(digest, ((fault, []),))
-        except GraphQLError as error:
-            return Rejection(digest, (masking.placed(error),))
-        errors = self._validated(document)
-        if errors:
-            return Rejection(digest, tuple(masking.placed(one) for one in errors))
-        return Prepared(digest, document, operations)
+def _document_id(given: str | None, persisted: object) -> str | None:
+    """Read the id of a document, as GraphQL over HTTP or as Apollo writes it.
 
-    def _validated(self, document: DocumentNode) -> list[GraphQLError]:
-        rules = list(specified_rules)
-        if not self._settings.introspection:
-            rules.append(NoSchemaIntrospectionCustomRule)
-        most = self._settings.max_errors
-        return validate(
-            self._schema, document, rules, max_errors=most, hide_suggestions=True
-        )[:most]
-
-    def _planned(self, document: DocumentNode) -> dict[str, Planned]:
-        if len(document.definitions) > self._settings.max_definitions:
-            raise TooComplex("definitions")
-        budget = DocumentBudget(self._schema, document, weight_of)
-        fragments = fragments_of(document)
-        operations: dict[str, Planned] = {}
-        for node in document.definitions:
-            if not isinstance(node, OperationDefinitionNode):
-                continue
-            sums = budget.operation(node)
-            require_within(sums, self._settings)
-            roots = [one.name.value for one in root_fields(node, fragments)]
-            require_roots(node.operation, roots, self._settings)
-            operations[node.name.value if node.name else ""] = Planned(
-                node=node,
-                kind=node.operation,
-                roots=tuple(roots),
-                demand=self._demand(node.operation, roots),
-                price=sums.cost,
-                priced_late=budget.asks_variables,
-            )
-        for name in fragments:
-            require_within(budget.fragment(name), self._settings)
-        return operations
-
-    def _demand(self, kind: OperationType, roots: list[str]) -> Demand:
-        root = self._schema.get_root_type(kind)
-        named = [name for name in roots if not name.startswith("__")]
-        fields = root.fields if root is not None else {}
-        marks = [mark_of(fields[name]) for name in named if name in fields]
-        known = [mark for mark in marks if isinstance(mark, Mark)]
-        return Demand(
-            level=highest(mark.level for mark in known)
-            if known
-            else AuthLevel.ANONYMOUS,
-            scopes=frozenset(mark.scope for mark in known if mark.scope),
-            moves=kind is OperationType.MUTATION,
-            unmarked=len(known) < len(marks),
-        )
+    Raises:
+        BadRequest: Apollo's form of another version or shape, or two ids at once.
+    """
+    if persisted is None:
+        return given
+    found = persisted if isinstance(persisted, dict) else {}
+    digest = found.get("sha256Hash")
+    if found.get("version") != 1 or not isinstance(digest, str):
+        raise BadRequest("`persistedQuery` is version 1 with a `sha256Hash`.")
+    if given is not None:
+        raise BadRequest("A request has one id: `documentId` or `persistedQuery`.")
+    return f"sha256:{digest}"
 
 
 def _require_channel(planned: Planned, over: Channel) -> None:

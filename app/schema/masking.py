@@ -19,9 +19,13 @@ from app.errors import BadRequest, Outage, RequestFault
 
 INTERNAL = "INTERNAL"
 INTERNAL_SENTENCE = "Something went wrong. Please try again."
-_PER_MINUTE = 10  # client errors of one code that are logged, then every 100th
+_PER_MINUTE = 10  # client errors of one sort that are logged, then every 100th
+_DOCUMENT = "document"  # one sort, whatever is wrong with it; the others go by code
 _SAMPLE = 100
 _BROKEN = 500
+# A rejected document is remembered with what is said of it: that has to stay short.
+_SENTENCE_MAX = 200
+_PLACES_MAX = 3
 
 # A fault of a document and the lines and columns it is about.
 Placed: TypeAlias = tuple[RequestFault, list[dict[str, int]]]
@@ -75,8 +79,13 @@ class Masking:
             operation: for the log.
             public_why: the reason is a fixed sentence of the transport.
         """
+        self._log_fault(fault, operation, fault.code)
+        return self._shown(fault, operation, public_why=public_why)
+
+    def _shown(
+        self, fault: RequestFault, operation: Operation, *, public_why: bool = False
+    ) -> dict[str, object]:
         telemetry.errors_total.labels(code=fault.code).inc()
-        self._log_fault(fault, operation)
         extensions = {"code": fault.code, "requestId": operation.request_id}
         extensions |= fault.facts  # type: ignore[arg-type]  # facts are JSON values
         why = fault.why if isinstance(fault, BadRequest) else None
@@ -165,8 +174,9 @@ class Masking:
     def rejected(self, faults: Sequence[Placed], told: Operation) -> Answer:
         """Answer a document that may not run, with the places it is wrong at."""
         errors = []
+        self._log_fault(faults[0][0], told, _DOCUMENT)
         for fault, locations in faults[: self._most]:
-            error = self.fault(fault, told)
+            error = self._shown(fault, told)
             if locations:
                 error["locations"] = locations
             errors.append(error)
@@ -177,11 +187,12 @@ class Masking:
         error = self.failure(cause, told)
         return Answer(_BROKEN, {"errors": [error], "data": None})
 
-    def _log_fault(self, fault: RequestFault, operation: Operation) -> None:
+    def _log_fault(self, fault: RequestFault, operation: Operation, sort: str) -> None:
+        """Log a fault unless there were many of its sort in this minute."""
         minute = int(self._clock.monotonic() // 60)
-        since, count = self._logged.get(fault.code, (minute, 0))
+        since, count = self._logged.get(sort, (minute, 0))
         count = count + 1 if since == minute else 1
-        self._logged[fault.code] = (minute, count)
+        self._logged[sort] = (minute, count)
         if count <= _PER_MINUTE or count % _SAMPLE == 0:
             telemetry.log.info(
                 "request_refused",
@@ -196,7 +207,7 @@ class Masking:
 
 def schema_sentence(error: GraphQLError) -> str:
     """Give the library's sentence about a document, without hints at other names."""
-    return error.message.split(" Did you mean", 1)[0]
+    return error.message.split(" Did you mean", 1)[0][:_SENTENCE_MAX]
 
 
 def placed(error: GraphQLError) -> Placed:
@@ -206,7 +217,8 @@ def placed(error: GraphQLError) -> Placed:
 
 def places(error: GraphQLError) -> list[dict[str, int]]:
     """Give line and column of an error in the document."""
-    return [{"line": one.line, "column": one.column} for one in error.locations or ()]
+    found = (error.locations or ())[:_PLACES_MAX]
+    return [{"line": one.line, "column": one.column} for one in found]
 
 
 def _place(error: GraphQLError) -> dict[str, object]:

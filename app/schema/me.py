@@ -22,6 +22,7 @@ from app.schema.auth.totp import CustomerFields as RecoveryFields
 from app.schema.context import Context, Info
 from app.schema.guards import AuthLevel
 from app.schema.payments.beneficiaries import BeneficiaryFields
+from app.schema.payments.limits import LimitFields
 from app.schema.payments.payments import PaymentFields
 from app.schema.refusals import UserError, answered
 from app.schema.scalars import SENSITIVE, EventCursor, Node
@@ -37,6 +38,7 @@ class Customer(
     AccountFields,
     BeneficiaryFields,
     PaymentFields,
+    LimitFields,
     PasskeyFields,
     FactorFields,
     RecoveryFields,

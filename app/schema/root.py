@@ -25,9 +25,9 @@ from app.schema.auth import (
     vouching,
 )
 from app.schema.auth import challenges as approvals
-from app.schema.events import streams
+from app.schema.events import outages, progress, streams
 from app.schema.notifications import addresses, receipts
-from app.schema.payments import beneficiaries, mutations, payments
+from app.schema.payments import beneficiaries, limits, mutations, payments
 from app.schema.scalars import SCALARS, Sensitive
 
 _SLICES = (
@@ -46,11 +46,14 @@ _SLICES = (
     accounts,
     beneficiaries,
     payments,
+    limits,
     mutations,
     nodes,
     me,
     challenges,
     streams,
+    progress,
+    outages,
     addresses,
     receipts,
 )

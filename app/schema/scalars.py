@@ -189,11 +189,27 @@ def enum(of: E, name: str, description: str | None = None, **values: str) -> E:
     return of
 
 
+class Needs(Enum):
+    """What a computed field reads besides its object and arguments.
+
+    A field that says so is rendered once for many sockets (`plan.projector`).
+    """
+
+    NOTHING = "nothing"
+    LANGUAGE = "language"  # of the caller, and nothing else of `info`
+
+
+NEEDS = "needs"
+AT_HAND = "at_hand"
+
+
 def field(
     *,
     description: str | None = None,
     name: str | None = None,
     directives: Sequence[object] = (),
+    needs: Needs | None = None,
+    at_hand: Callable[[Any], object] | None = None,
 ) -> Callable[[Callable[..., object]], Any]:
     """Declare a computed field of an object type, below the root.
 
@@ -201,11 +217,19 @@ def field(
         description: for phone developers.
         name: its name in the contract, where camel case of the method is not it.
         directives: for example SENSITIVE.
+        needs: what the resolver reads; None where that is more than the language.
+        at_hand: gives what the resolver would, from the object alone, or raises
+            LookupError where the resolver has to read.
     """
+    facts = {NEEDS: needs, AT_HAND: at_hand}
 
     def declare(resolver: Callable[..., object]) -> Any:  # noqa: ANN401  -- the library's field is untyped
         return strawberry.field(
-            resolver=resolver, name=name, description=description, directives=directives
+            resolver=resolver,
+            name=name,
+            description=description,
+            directives=directives,
+            metadata=facts,
         )
 
     return declare
@@ -235,7 +259,8 @@ class Money:
         description=(
             "Number of decimal places this server uses for the currency (JPY 0, INR 2, "
             "KWD 3). Use it instead of a table in the app."
-        )
+        ),
+        needs=Needs.NOTHING,
     )
     def exponent(self) -> int:
         """Decimal places of the currency."""
@@ -245,7 +270,8 @@ class Money:
         description=(
             "Text for people. `locale` is a BCP 47 tag; left out, the session's "
             "language."
-        )
+        ),
+        needs=Needs.LANGUAGE,
     )
     def formatted(self, info: Info, locale: str | None = None) -> str:
         """Write the amount for people."""

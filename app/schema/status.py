@@ -109,7 +109,7 @@ class Query:
     )
     def service_status(self, info: Info) -> list[ServiceHealth]:
         """Tell how each component is."""
-        return [ServiceHealth.of(one) for one in info.context.bank.health.now()]
+        return [ServiceHealth.of(one) for one in info.context.bank.board.now()]
 
     @guards.query(
         level=AuthLevel.ANONYMOUS,

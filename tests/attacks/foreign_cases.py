@@ -47,6 +47,7 @@ class Case:
         given: The input, with `None` where the name stands.
         level: What the attacker shows of himself.
         adds: Tables that grow by what the attacker himself got.
+        changes: Tables with rows that move by it.
         owner: Whether the owner asks, too, and is told something else.
     """
 
@@ -56,6 +57,7 @@ class Case:
     given: JsonObject = field(default_factory=dict)
     level: Level = Level.LOGIN
     adds: frozenset[str] = frozenset()
+    changes: frozenset[str] = HEAD
     owner: bool = False
 
 
@@ -93,7 +95,7 @@ NODES = (
 )
 OTHERS = (
     *("customer", "session", "registration", "notification"),
-    *("enrolment", "sign-in challenge"),
+    *("enrolment", "sign-in challenge", "limit"),
 )
 PAYMENT = "payment { id } replayed"
 
@@ -159,6 +161,8 @@ def _payments(own: Own) -> dict[str, Case]:
     }
     waiting = ("waiting payment", "paid payment")
     own_made = frozenset({"payment", "payment_step", "challenge", "idempotency"})
+    own_made |= {"limit_use", "limit_reservation"}
+    choose = _changes("limitSet", "LimitSetInput", "effectiveAt")
     return {
         "Mutation.paymentCreate(input.idempotencyKey)": Case(
             create,
@@ -166,6 +170,7 @@ def _payments(own: Own) -> dict[str, Case]:
             ANSWERED,
             _payment(own, idempotencyKey=None),
             adds=own_made | {"customer_event", "event_work"} | HEAD,
+            changes=HEAD | {"limit_use"},
         ),
         "Mutation.paymentCreate(input.fromAccountId)": Case(
             create, ("account",), UNKNOWN, _payment(own, fromAccountId=None)
@@ -188,6 +193,18 @@ def _payments(own: Own) -> dict[str, Case]:
             "STEP_UP_REQUIRED",
             payee,
             adds=frozenset({"challenge"}),
+        ),
+        "Mutation.limitSet(input.id)": Case(
+            choose,
+            ("limit",),
+            UNKNOWN,
+            {"id": None, "max": {"minorUnits": "100", "currency": "INR"}},
+        ),
+        "Mutation.beneficiaryUpdate(input.id)": Case(
+            _changes("beneficiaryUpdate", "BeneficiaryUpdateInput"),
+            ("payee",),
+            UNKNOWN,
+            {"id": None, "nickname": "Mine"},
         ),
         "Mutation.beneficiaryDelete(input.id)": Case(
             forget, ("payee",), UNKNOWN, {"id": None}
@@ -279,6 +296,7 @@ def _streams() -> dict[str, Case]:
         "subscription($name: ID!) { balanceChanged(accountIds: [$name]) { account "
         "{ id } balance { version } } }"
     )
+    progress = "subscription($name: ID!) { paymentProgress(paymentId: $name) { id } }"
     return {
         "Mutation.eventsAck(input.upTo)": Case(
             ack, ("place in the stream",), ANSWERED, {"upTo": None}
@@ -291,5 +309,8 @@ def _streams() -> dict[str, Case]:
         ),
         "Subscription.balanceChanged(accountIds)": Case(
             balances, ("account",), "silence"
+        ),
+        "Subscription.paymentProgress(paymentId)": Case(
+            progress, ("paid payment", "waiting payment"), "silence", owner=True
         ),
     }

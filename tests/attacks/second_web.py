@@ -1,8 +1,7 @@
 """A second web process beside a started bank: the same books, keys and public URL."""
 
+import signal
 import ssl
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -15,6 +14,7 @@ from tests.journeys.bank_process import (
     environment,
     free_port,
 )
+from tests.journeys.warm import Process, launch
 
 
 @contextmanager
@@ -42,31 +42,24 @@ def more_webs(bank: BankProcess, count: int, **more: str) -> Iterator[list[str]]
 @contextmanager
 def _started(
     bank: BankProcess, more: Mapping[str, str]
-) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
+) -> Iterator[tuple[Process, str]]:
     port = free_port()
     surroundings = environment(bank.folder, port, bank.sandbox_port, bank.books) | {
         "SIXPENCE_PUBLIC_URL": bank.url,
         "SIXPENCE_LIMIT_FACTOR": "1",
+        "SIXPENCE_POLL_S": "1",
     }
     surroundings |= {f"SIXPENCE_{name}": value for name, value in more.items()}
-    with (bank.folder / "second.log").open("a") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app", "serve"],
-            cwd=bank.folder,
-            env=surroundings,
-            stdout=log,
-            stderr=log,
-        )
+    log = bank.folder / "second.log"
+    process = launch(("app", "serve"), bank.folder, surroundings, log, log)
     try:
         yield process, f"http://127.0.0.1:{port}"
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)
 
 
-def _await_ready(
-    process: "subprocess.Popen[bytes]", url: str, bank: BankProcess
-) -> None:
+def _await_ready(process: Process, url: str, bank: BankProcess) -> None:
     deadline = time.monotonic() + READY_WITHIN_S
     trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reads no certificates
     with httpx.Client(verify=trust, trust_env=False) as client:

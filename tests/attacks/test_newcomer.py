@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 
-from mock_mobile_client import devices, totp
+from mock_mobile_client import devices, limits, totp
 from mock_mobile_client.errors import Refused
 from mock_mobile_client.handset import Level
 from mock_mobile_client.phone import Phone
@@ -100,6 +100,21 @@ async def test_a_phone_that_cools_changes_nothing_of_the_owners(house: House) ->
     codes = {field: await tried(house, field) for field in FORBIDDEN}
 
     assert codes == dict.fromkeys(FORBIDDEN, "COOLING_PERIOD")
+    assert at_rest(house.bank.bank.books) == before
+
+
+@pytest.mark.attack("newcomer purges the owner")
+async def test_a_phone_that_cools_raises_no_limit(house: House) -> None:
+    allowed = await limits.listed(house.old.session)
+    before = at_rest(house.bank.bank.books)
+
+    codes = []
+    for one in allowed.limits:
+        with pytest.raises(Refused) as no:
+            await limits.choose(house.newcomer.session, one.window, one.ceiling)
+        codes.append(no.value.code)
+
+    assert codes == ["COOLING_PERIOD"] * 2
     assert at_rest(house.bank.bank.books) == before
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from mock_mobile_client import limits
 from mock_mobile_client.enrolment import APP_VERSION
 from mock_mobile_client.handset import Level
 from mock_mobile_client.money import money
@@ -111,6 +112,7 @@ async def everything_of(
         "place in the payees": _end(pages["me"]["beneficiaries"]),
         "place in the log": _end(pages["me"]["securityLog"]),
         "audit entry": pages["me"]["securityLog"]["nodes"][0]["id"],
+        "limit": (await limits.listed(ben.session)).limits[0].id,
     }
     return Named(found | await _unshown(ben, bank) | await _enrolment(ben))
 

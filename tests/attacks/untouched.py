@@ -37,9 +37,11 @@ PATIENCE_S = 15
 
 def rows(books: Books) -> Rows:
     """Read every row of every table, but what is written anyway."""
+    selects = _selects(books)
+    found = books.read_each([*selects.values()])
     return {
-        table: Counter(repr(row) for row in books.read(sql))
-        for table, sql in _selects(books).items()
+        table: Counter(map(repr, rows))
+        for table, rows in zip(selects, found, strict=True)
     }
 
 
@@ -47,9 +49,10 @@ def rows(books: Books) -> Rows:
 def _selects(books: Books) -> dict[str, str]:
     """Write the question for each table once; tables do not change under a bank."""
     found = {}
-    for (table,) in books.read(TABLES[books.engine]):
+    tables = [table for (table,) in books.read(TABLES[books.engine])]
+    asked = [COLUMNS[books.engine].format(table) for table in tables]
+    for table, named in zip(tables, books.read_each(asked), strict=True):
         if table not in WRITTEN_ANYWAY:
-            named = books.read(COLUMNS[books.engine].format(table))
             columns = ", ".join(f'"{name}"' for (name,) in named if name not in CLOCKS)
             found[table] = f"SELECT {columns} FROM {table}"  # noqa: S608  -- the schema's own names
     return found

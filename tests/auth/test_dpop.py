@@ -329,6 +329,24 @@ async def test_a_socket_is_recognised_by_its_first_message(
         await room.callers.socket(origin(), {"dpop": phone.proof()})
 
 
+async def test_a_key_opens_thirty_sockets_a_minute(room: Room, phone: Phone) -> None:
+    narrow = room.settings.model_copy(update={"limit_factor": 1})
+    tight = await open_room(narrow, room.clock, room.vault)
+    url = "ws://localhost:8000/graphql"
+
+    async def opened() -> Level:
+        proof = phone.proof(htm="GET", htu=url, body=None)
+        return (await tight.callers.socket(origin(), {"dpop": proof}))[0].level
+
+    levels = [await opened() for _ in range(30)]
+    with pytest.raises(TooManyRequests):
+        await opened()
+    room.clock.move(seconds=61)
+
+    assert levels == [Level.DEVICE] * 30
+    assert await opened() is Level.DEVICE
+
+
 async def test_bad_proofs_of_one_address_are_counted(room: Room) -> None:
     narrow = room.settings.model_copy(update={"limit_factor": 1})
     tight = await open_room(narrow, room.clock, room.vault)

@@ -10,6 +10,7 @@ import pytest
 from app.auth.actor import Actor, Level
 from app.errors import BadRequest
 from app.realtime.hub import Hub
+from app.realtime.sockets import Holder, Sockets
 from app.schema.execution import Engine
 from app.schema.masking import Answer
 from app.schema.root import SCHEMA
@@ -19,6 +20,7 @@ from tests.auth.test_device_changes import another, cooled, lock, name_of
 from tests.auth.test_passkey_contract import sent
 from tests.auth.test_totp import actions
 from tests.realtime.patience import within
+from tests.realtime.test_sockets import FakeLink
 from tests.realtime.world import running_hub
 
 PROVE = """mutation($input: EnrolmentProveIdentityInput!) {
@@ -36,10 +38,11 @@ ANYBODY = Actor(origin=origin("198.51.100.9"))
 
 @dataclass
 class Opened:
-    """The room with a hub beside it."""
+    """The room with a hub and sockets beside it."""
 
     room: Room
     hub: Hub
+    sockets: Sockets
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.room, name)
@@ -54,14 +57,17 @@ async def old(room: Room, phone: Phone) -> Phone:
 
 @asynccontextmanager
 async def following(
-    room: Room, hub: Hub, phone: Phone
+    room: Room, hub: Hub, phone: Phone, link: FakeLink | None = None
 ) -> AsyncIterator[AsyncIterator[Answer]]:
     """Follow what a phone is asked, on a socket that a proof alone opened."""
     proof = phone.proof(body=None, htm="GET", htu="ws://localhost:8000/graphql")
     actor, ends = await room.callers.socket(origin(), {"dpop": proof})
     assert (actor.level, ends) == (Level.DEVICE, None)
     engine = Engine(SCHEMA, room.settings, room.clock, room.callers.charge)
-    operations = SocketOperations(engine, cast("Any", Opened(room, hub)))
+    sockets = Sockets(room.settings, room.clock)
+    seat = sockets.open(link or FakeLink(), "198.51.100.1")
+    sockets.seat(seat, Holder(customer=actor.customer, device=actor.device))
+    operations = SocketOperations(engine, cast("Any", Opened(room, hub, sockets)))
     async with aclosing(operations.run(actor, {"query": ASKED})) as stream:
         yield stream
 
@@ -169,10 +175,33 @@ async def test_a_suspended_phone_and_a_waiting_one_hear_of_nothing(
     assert len({name_of(one) for one in (old, second, third)}) == 3
 
 
+async def test_a_phone_that_is_suspended_while_it_listens_loses_its_socket(
+    room: Room, old: Phone, asha: Person
+) -> None:
+    second = await another(room, asha)
+    await cooled(room, old, second)
+    link, other = FakeLink(), FakeLink()
+
+    async with (
+        running_hub(room.settings, room.clock) as hub,
+        following(room, hub, second, link) as suspended,
+        following(room, hub, old, other) as stream,
+    ):
+        await asks(room, asha, await Phone(room).verified(asha))
+        for one in (suspended, stream):
+            await next_of(one)
+        await lock(room, old, second)
+        ended = await within(anext(suspended, None))
+
+    assert ended is None
+    assert (link.codes, other.codes) == ([4401], [])
+
+
 async def test_only_a_bound_phone_may_listen(room: Room, old: Phone) -> None:
     engine = Engine(SCHEMA, room.settings, room.clock, room.callers.charge)
     async with running_hub(room.settings, room.clock) as hub:
-        operations = SocketOperations(engine, cast("Any", Opened(room, hub)))
+        opened = Opened(room, hub, Sockets(room.settings, room.clock))
+        operations = SocketOperations(engine, cast("Any", opened))
         async with aclosing(operations.run(ANYBODY, {"query": ASKED})) as stream:
             answer = await within(anext(stream))
         assert hub.readers == 0

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from app import telemetry
 from app.auth.revocations import EndReason, Revocations
 from app.ids import DeviceId, SessionId
 from app.realtime.announce import Revoke
@@ -198,3 +199,31 @@ async def test_lost_hints_make_it_look_at_once(
         task.cancel()
 
     assert elsewhere.closed == [(ended, 4401)]
+
+
+async def test_how_long_an_end_elsewhere_took_is_measured_once(
+    room: Room, phone: Phone, elsewhere: Elsewhere
+) -> None:
+    polled = elsewhere.of(room)
+    await signed_out(phone)
+    await polled.poll()  # what ended before it opened says nothing about its speed
+    before = measured()
+
+    for by_hint, seconds in ((False, 0.7), (True, 0.2)):
+        ended = await signed_out(phone)
+        elsewhere.clock.move(seconds=seconds)
+        if by_hint:
+            polled.heard(Revoke(ended))
+        await polled.poll()
+        await polled.poll()
+        elsewhere.clock.move(seconds=-seconds)
+
+    count, total_s = measured()
+    assert count == before[0] + 2
+    assert round(total_s - before[1], 3) == 0.9
+
+
+def measured() -> tuple[float, float]:
+    """Read how many ends were measured, and their seconds in all."""
+    name, read = "sixpence_revocation_seconds", telemetry.registry.get_sample_value
+    return read(f"{name}_count") or 0, read(f"{name}_sum") or 0

@@ -15,12 +15,17 @@ import orjson
 
 import app
 from app import errors
+from app import settings as app_settings
+from app.commands import documents as listing
 from app.errors import ErrorCode, Refusal, RequestFault
 from app.limits import Limits
 from app.settings import PREFIX, Settings
 from app.written import Rate
+from mock_mobile_client import documents as shipped
+from mock_mobile_client.enrolment import APP_VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = ROOT / "app/schema/documents"
 SECTION = re.compile(r"^    # -{4} (.+)$")
 
 ADAPTER_DEPTH = 3  # app.integrations.sms.http
@@ -62,6 +67,7 @@ ADVICE = {
     "PARTNER_DECLINED": "Show `statusMessage`; offer help, not a retry.",
     "BAD_REQUEST": "A bug of the app; do not retry.",
     "TOO_COMPLEX": "A bug of the app; `budget` says what to ask less of.",
+    "PERSISTED_QUERY_NOT_FOUND": "Ask appPolicy, then update the app.",
     "UNAUTHENTICATED": "Sign in; with DEVICE_UNKNOWN enrol.",
     "DPOP_REQUIRED": "A bug of the app.",
     "DPOP_INVALID": "Make a new proof once; then report it.",
@@ -313,11 +319,24 @@ def contract() -> str:
     return str(import_module("app.schema.root").sdl())
 
 
+def manifest() -> str:
+    """List the operations of our own phone, as its version is released."""
+    return orjson.dumps(shipped.manifest(), option=orjson.OPT_INDENT_2).decode() + "\n"
+
+
+def levels() -> str:
+    """Give level and price of those operations, as `python -m app documents` does."""
+    rows = listing.sheet(app_settings.load(env="test"))[APP_VERSION]
+    return listing.as_json(APP_VERSION, rows)
+
+
 PAGES: dict[str, tuple[Path, Callable[[], str]]] = {
     "settings": (ROOT / "docs/settings.md", settings_page),
     "errors": (ROOT / "docs/errors.md", errors_page),
     "errors.json": (ROOT / "docs/errors.json", errors_json),
     "schema": (ROOT / "app/schema/schema.graphql", contract),
+    "documents": (DOCUMENTS / f"{APP_VERSION}.json", manifest),
+    "levels": (DOCUMENTS / f"{APP_VERSION}.operations.json", levels),
 }
 
 

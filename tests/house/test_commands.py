@@ -16,6 +16,7 @@ TARGETS = [
     "check",
     "chaos",
     "floors",
+    "clients",
     "bench",
     "schema",
     "lock",

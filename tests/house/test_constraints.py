@@ -104,6 +104,7 @@ VIOLATIONS = {
     "event_append_only": "UPDATE customer_event SET payload = '[]'",
     "event_append_only_delete": "DELETE FROM customer_event",
     "event_floor_rises": "UPDATE event_floor SET day = '2026-10-31'",
+    "event_floor_stays": "DELETE FROM event_floor",
     "stream_head_forward": "UPDATE stream_head SET seq = 0",
 }
 FILL = """

@@ -8,6 +8,7 @@ from tests.house.tree import called, files, named, nodes
 
 # Files whose floats are seconds, shares of answers or times between tries.
 SECONDS_AND_SHARES = {
+    "app/auth/revocations.py",  # seconds until an end was known
     "app/clock.py",  # an offset in seconds
     "app/complaints.py",  # waits between tries
     "app/demo.py",  # waits for the outside world
@@ -22,6 +23,7 @@ SECONDS_AND_SHARES = {
     "app/notifications/delivery.py",  # waits, seconds of life
     "app/notifications/due.py",  # age of a push
     "app/notifications/outcomes.py",  # pauses between tries
+    "app/payments/limit_texts.py",  # hours in a sentence
     "app/realtime/admission.py",  # tokens of a bucket refill by the second
     "app/realtime/dispatch.py",  # pauses between tries
     "app/realtime/newest.py",  # seconds until the next look
@@ -29,10 +31,12 @@ SECONDS_AND_SHARES = {
     "app/realtime/relay.py",  # pauses between looks
     "app/realtime/sockets.py",  # spread of the pings
     "app/realtime/stream.py",  # seconds since the last read
+    "app/schema/transport/http.py",  # weights of media types
     "app/schema/transport/socket.py",  # a bucket for messages
     "app/settings.py",  # settings in seconds
     "app/status/health.py",  # share of good answers
     "app/status/pushes.py",  # how long a batch took
+    "app/status/reports.py",  # share of good answers
     "app/telemetry.py",  # buckets of seconds
     "app/worker.py",  # pauses between rounds
 }

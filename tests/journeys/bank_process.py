@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.journeys.books import FILE, Books
+from tests.journeys.warm import LOG, Process, launch
 
 ROOT = Path(__file__).parents[2]
 READY_WITHIN_S = 60
@@ -49,7 +51,7 @@ def becomes_free(port: int, within_s: float = 5) -> bool:
 class BankProcess:
     """A started demo: where it answers, where its files are."""
 
-    process: "subprocess.Popen[str]"
+    process: Process
     url: str
     sandbox: str
     folder: Path
@@ -75,22 +77,17 @@ class BankProcess:
 
     def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run `python -m ...` beside the bank, in its folder and with its settings."""
-        return subprocess.run(
-            [sys.executable, "-m", *words],
-            cwd=self.folder,
-            env=environment(self.folder, self.port, self.sandbox_port, self.books),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        env = environment(self.folder, self.port, self.sandbox_port, self.books)
+        with TemporaryDirectory() as place:
+            out, errors = Path(place) / "out", Path(place) / "errors"
+            process = launch(words, self.folder, env, out, errors)
+            code = process.wait(timeout=120)
+            said = out.read_text(), errors.read_text()
+        return subprocess.CompletedProcess([*words], code, *said)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(how)
-        code = self.process.wait(timeout=30)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-        return code
+        return self.process.wait(timeout=30)
 
     def kill_and_start(self) -> None:
         """End it by kill -9 and start it again on the same files and ports."""
@@ -98,8 +95,7 @@ class BankProcess:
         for port in (self.port, self.sandbox_port):
             assert becomes_free(port)
         ports = self.port, self.sandbox_port
-        self.process = start(self.folder, *ports, "--json", books=self.books)
-        ready(self.process, self.folder)
+        self.process, _table = started(self.folder, *ports, self.books)
 
 
 def environment(
@@ -126,7 +122,7 @@ def start(
     books: Books | None = None,
 ) -> "subprocess.Popen[str]":
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "stderr.log").open("a") as log:
+    with (folder / LOG).open("a") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "app", "demo", *arguments],
             cwd=folder,
@@ -149,13 +145,41 @@ def ready(process: "subprocess.Popen[str]", folder: Path) -> dict[str, object]:
                 return table
     finally:
         too_late.cancel()
-    said = (folder / "stderr.log").read_text()
+    said = (folder / LOG).read_text()
+    raise AssertionError(f"the bank did not open within {READY_WITHIN_S} s: {said}")
+
+
+def started(
+    folder: Path, port: int, sandbox_port: int, books: Books
+) -> tuple[Process, dict[str, object]]:
+    """Start it warm, and wait for the start table.
+
+    Raises:
+        AssertionError: it ended or kept silent; it is ended then.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    env = environment(folder, port, sandbox_port, books)
+    with TemporaryDirectory() as place:  # the table names codes: no log of the bank
+        out = Path(place) / "out"
+        words = ("app", "demo", "--json")
+        process = launch(words, folder, env, out, folder / LOG)
+        deadline = time.monotonic() + READY_WITHIN_S
+        while time.monotonic() < deadline and process.poll() is None:
+            told = out.read_text() if out.exists() else ""
+            for line in told.splitlines(keepends=True):
+                if line.startswith("{") and line.endswith("\n"):
+                    return process, json.loads(line)
+            time.sleep(0.02)
+    if process.poll() is None:
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=30)
+    said = (folder / LOG).read_text()
     raise AssertionError(f"the bank did not open within {READY_WITHIN_S} s: {said}")
 
 
 @contextmanager
 def a_bank(folder: Path, books: Books | None = None) -> Iterator[BankProcess]:
-    """Start a bank, give it, end it; its books must balance.
+    """Start a bank (warm), give it, end it; its books must balance.
 
     Args:
         folder: where it runs and keeps its keys.
@@ -163,24 +187,19 @@ def a_bank(folder: Path, books: Books | None = None) -> Iterator[BankProcess]:
     """
     kept = books or Books(f"sqlite://{folder / FILE}")
     port, sandbox_port = free_port(), free_port()
-    process = start(folder, port, sandbox_port, "--json", books=kept)
-    bank: BankProcess | None = None
+    process, table = started(folder, port, sandbox_port, kept)
+    bank = BankProcess(
+        process,
+        f"http://localhost:{port}",
+        f"http://127.0.0.1:{sandbox_port}",
+        folder,
+        table,
+        kept,
+    )
     try:
-        table = ready(process, folder)
-        bank = BankProcess(
-            process,
-            f"http://localhost:{port}",
-            f"http://127.0.0.1:{sandbox_port}",
-            folder,
-            table,
-            kept,
-        )
         yield bank
         assert bank.broken_proofs() == []
     finally:
-        last = bank.process if bank is not None else process
-        if last.poll() is None:
-            last.send_signal(signal.SIGTERM)
-            last.wait(timeout=30)
-        if last.stdout is not None:
-            last.stdout.close()
+        if bank.process.poll() is None:
+            bank.process.send_signal(signal.SIGTERM)
+            bank.process.wait(timeout=30)

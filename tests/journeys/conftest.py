@@ -88,8 +88,11 @@ def migrated(
 async def town(
     tmp_path_factory: pytest.TempPathFactory, migrated: str
 ) -> AsyncIterator[Town]:
-    """Open the bank in which the customers of one file lose something."""
-    async with a_town(tmp_path_factory.mktemp("town"), migrated) as found:
+    """Open the bank in which the customers of one file lose something.
+
+    As in production it runs listed documents only.
+    """
+    async with a_town(tmp_path_factory.mktemp("town"), migrated, "trusted") as found:
         yield found
 
 

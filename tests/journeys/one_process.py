@@ -9,6 +9,8 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import uvloop
+
 from app import main, telemetry, worker
 from app import settings as app_settings
 from app.bank import Bank, open_bank
@@ -38,4 +40,4 @@ async def run() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(run()))
+    sys.exit(uvloop.run(run()))

@@ -20,7 +20,7 @@ from tests.journeys.bank_process import (
     free_port,
 )
 from tests.journeys.books import Books
-from tests.journeys.warm import Warm
+from tests.journeys.warm import Warm, shared
 
 READY_WITHIN_S = 60
 ACCOUNT = ".sixpence/fcm-account.json"  # as the demo has it
@@ -61,6 +61,7 @@ class Parts:
         """Give the environment of each process."""
         plain = environment(self.folder, self._port, self._world, self.books)
         return plain | {
+            "SIXPENCE_POLL_S": "1",  # nothing joins the processes but the database
             "SIXPENCE_SMS_HTTP_BASE_URL": self.sandbox,
             "SIXPENCE_PUSH_FCM_BASE_URL": f"{self.sandbox}/fcm",
             "SIXPENCE_PUSH_FCM_ACCOUNT_FILE": ACCOUNT,
@@ -86,6 +87,10 @@ class Parts:
             self._warm.kill(self._running.pop(name))
         if set(names) & {"bank", "web"}:
             assert becomes_free(self._port)
+
+    def close(self) -> None:
+        """End whatever still runs."""
+        self.kill(*[*self._running])
 
     @contextmanager
     def world(self) -> Iterator[None]:
@@ -132,9 +137,8 @@ def bank_in_parts(
     with a_bank(folder, books):
         pass  # migrated and seeded, and closed again
     with ExitStack() as stack:
-        warm = Warm()
-        stack.callback(warm.close)
-        parts = Parts(folder, books, warm, APART if apart else TOGETHER)
+        parts = Parts(folder, books, shared(), APART if apart else TOGETHER)
+        stack.callback(parts.close)
         stack.enter_context(parts.world())
         parts.start(*parts.names)
         yield parts

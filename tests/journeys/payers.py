@@ -8,7 +8,13 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from mock_mobile_client.enums import PaymentStatus
-from mock_mobile_client.errors import NotSeen, PhoneError, Refused, Unreachable
+from mock_mobile_client.errors import (
+    NotSeen,
+    PhoneError,
+    Refused,
+    SocketClosed,
+    Unreachable,
+)
 from mock_mobile_client.handset import Level
 from mock_mobile_client.live import Live
 from mock_mobile_client.money import MoneyValue, money
@@ -142,11 +148,21 @@ class Watcher:
                     await live.until_closed(timeout_s=float("inf"))
             await asyncio.sleep(AGAIN_S)
 
-    async def saw_each_event_once(self, books: Books) -> bool:
-        """Wait for the newest event; tell whether the numbers have hole or double."""
+    @property
+    def closings(self) -> list[SocketClosed]:
+        """Every end of a socket so far."""
+        return [closed for live in self._lives for closed in live.closings]
+
+    async def head(self, books: Books) -> int:
+        """Read the number of the newest event there is for this phone."""
         me = await self.phone.ask("{ me { id } }", {}, Level.LOGIN)
         whose = UUID(present(me.data)["me"]["id"].partition("_")[2])
-        head = books.one(f"SELECT seq FROM stream_head WHERE customer_id = '{whose}'")  # noqa: S608  -- our own id
+        sql = f"SELECT seq FROM stream_head WHERE customer_id = '{whose}'"  # noqa: S608  -- our own id
+        return int(await asyncio.to_thread(books.one, sql))
+
+    async def saw_each_event_once(self, books: Books) -> bool:
+        """Wait for the newest event; tell whether the numbers have hole or double."""
+        head = await self.head(books)
         async with asyncio.timeout(LONGEST_S):
             while not self.numbers or max(self.numbers) < head:
                 await asyncio.sleep(AGAIN_S)

@@ -14,6 +14,7 @@ from tests.journeys.bank_process import (
     free_port,
     ready,
     start,
+    started,
 )
 from tests.journeys.books import Books
 
@@ -27,8 +28,7 @@ def test_however_a_bank_ends_nothing_is_left_and_the_next_one_opens(
     tmp_path: Path, books: Books, how: signal.Signals
 ) -> None:
     port, sandbox_port = free_port(), free_port()
-    first = start(tmp_path, port, sandbox_port, "--json", books=books)
-    ready(first, tmp_path)
+    first, _table = started(tmp_path, port, sandbox_port, books)
 
     first.send_signal(how)
     code = first.wait(timeout=30)
@@ -36,18 +36,14 @@ def test_however_a_bank_ends_nothing_is_left_and_the_next_one_opens(
     assert code == (-signal.SIGKILL if how is signal.SIGKILL else 0)
     assert becomes_free(port)
     assert becomes_free(sandbox_port)
-    second = start(tmp_path, port, sandbox_port, "--json", books=books)
+    second, _table = started(tmp_path, port, sandbox_port, books)
     try:
-        ready(second, tmp_path)
         answer = httpx.post(f"http://localhost:{port}/graphql", json=STATUS)
         assert answer.status_code == 200
         assert answer.json()["data"]["serviceStatus"]
     finally:
-        second.terminate()
+        second.send_signal(signal.SIGTERM)
         second.wait(timeout=30)
-        for process in (first, second):
-            assert process.stdout is not None
-            process.stdout.close()
 
 
 def test_a_signal_that_comes_twice_at_once_still_closes_gently(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 import uvicorn
 from starlette.types import ASGIApp
@@ -30,6 +31,7 @@ from app.money import Money
 from app.schema.transport.wire import Wire
 from app.settings import Settings
 from mock_mobile_client import devices, vouching
+from mock_mobile_client.documents import manifest
 from mock_mobile_client.enums import DeviceState, FactorKind, PaymentStatus, Platform
 from mock_mobile_client.errors import PhoneError, Refused
 from mock_mobile_client.handset import Level, Setting
@@ -99,7 +101,10 @@ class Story:
     def phone(self, owner: Person, number: int = 1, wrong_s: float = 0) -> Phone:
         """Give a new phone; its own clock may be wrong."""
         setting = Setting(
-            MemoryStore(), ITERATIONS_MIN, lambda: self.town.now() + wrong_s
+            MemoryStore(),
+            ITERATIONS_MIN,
+            lambda: self.town.now() + wrong_s,
+            by_id=number == 1,  # the bank takes listed operations only, either way
         )
         name, world = f"Dana-{number}", (self.town.url, self.town.sandbox)
         phone = Phone(name, *world, setting, owner)
@@ -219,10 +224,12 @@ async def doors(phone: Phone) -> list[str]:
 # ------------------------------------------------------------------ serving
 
 
-def settings_of(folder: Path, port: int, database_url: str) -> Settings:
+def settings_of(folder: Path, port: int, database_url: str, documents: str) -> Settings:
     """Give the settings of a bank where a code works once and a number tires soon."""
-    ring = folder / "ring.keys"
+    ring, lists = folder / "ring.keys", folder / "documents"
     ring.write_text(RING)
+    lists.mkdir()
+    (lists / "1.0.0.json").write_bytes(orjson.dumps(manifest()))
     return app_settings.load(
         env="test",
         port=port,
@@ -236,11 +243,15 @@ def settings_of(folder: Path, port: int, database_url: str) -> Settings:
         activation_reusable=False,
         limit_factor=FACTOR,
         push=("console",),
+        documents=documents,
+        documents_dir=lists,
     )
 
 
 @asynccontextmanager
-async def a_town(folder: Path, database_url: str) -> AsyncIterator[Town]:
+async def a_town(
+    folder: Path, database_url: str, documents: str = "open"
+) -> AsyncIterator[Town]:
     """Open bank and world in this loop; phones call them over the wire."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("app.clock._LOOK_EVERY_S", 0.0)
@@ -252,7 +263,8 @@ async def a_town(folder: Path, database_url: str) -> AsyncIterator[Town]:
         async with listening(create_app(line, clock_file), line) as world:
             patch.setenv("SIXPENCE_SMS_HTTP_BASE_URL", f"http://127.0.0.1:{world}")
             port = a_door()
-            settings = settings_of(folder, port.getsockname()[1], database_url)
+            number = port.getsockname()[1]
+            settings = settings_of(folder, number, database_url, documents)
             door = main.create_app(settings, lambda: both(settings))
             async with listening(door, None, port):
                 sandbox = f"http://127.0.0.1:{world}"

@@ -46,6 +46,7 @@ async def test_only_money_freezes() -> None:
     assert {one.name: one.freezes for one in coherence.proofs()} == {
         "payments.holds": False,
         "payments.booked_once": True,
+        "payments.limits": True,
         "payments.carried_on": False,
     }
 
@@ -84,6 +85,48 @@ async def test_a_hold_that_outlives_its_payment_is_found(town: Town) -> None:
     assert await broken(town, "payments.holds") == (0, 0)
 
     await run("DELETE FROM payment_op")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE limit_use SET used = used - 100",
+        "UPDATE limit_use SET reserved = reserved + 1",
+        "DELETE FROM limit_use",
+    ],
+)
+async def test_a_limit_that_counts_something_else_is_found(
+    town: Town, change: str
+) -> None:
+    await town.bank.pay(town.asha, town.to_savings(100))
+    await town.bank.transfers.create(town.asha.actor, town.to_savings(50))
+    kept = await database.read("SELECT reserved, used FROM limit_use")
+
+    await run(change)
+    found = await broken(town, "payments.limits")
+
+    assert [(row.get("reserved", int), row.get("used", int)) for row in kept] == [
+        (50, 100)
+    ]
+    assert min(found) >= 1
+    await run("DELETE FROM limit_use")
+    await run(
+        "INSERT INTO limit_use (customer_id, rule_id, subject_id, window_start, "
+        "reserved, used, changed_at) SELECT customer_id, rule_id, subject_id, "
+        "window_start, 50, 100, $1 FROM limit_reservation WHERE amount = 100",
+        town.bank.clock.now(),
+    )
+
+
+async def test_an_end_that_gives_nothing_back_is_found(town: Town) -> None:
+    created = await town.bank.transfers.create(town.asha.actor, town.to_savings(50))
+    await run(
+        "UPDATE payment SET state = 'CANCELLED' WHERE id = $1", created.payment.id
+    )
+    town.bank.clock.move(hours=1)
+
+    assert await broken(town, "payments.limits") == (1, 1)
+    await run("UPDATE limit_use SET reserved = 0")
 
 
 async def test_an_operation_nobody_carries_on_is_found(town: Town) -> None:

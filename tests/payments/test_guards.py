@@ -3,6 +3,7 @@
 import pytest
 
 from app import database
+from app.ids import uuid7
 from app.payments.models import CONSTRAINTS
 from app.rows import Scalar
 from app.upgrade import guard_names
@@ -32,13 +33,20 @@ async def run(sql: str, *args: Scalar) -> None:
 
 def names(dialect: str) -> set[str]:
     """List the guards of an engine that stand on our tables."""
-    tables = {"payment", "payment_op", "payment_step", "beneficiary"}
+    tables = {
+        *("payment", "payment_op", "payment_step", "beneficiary"),
+        *("limit_rule", "limit_use", "limit_reservation"),
+    }
     return {name for _, name, table in guard_names(dialect) if table in tables}
 
 
 def test_every_guard_is_listed_and_stands_on_both_engines() -> None:
-    doubled = {"payment_step_append_only_delete"}
-    truncate = {"payment_stays_truncate", "payment_step_append_only_truncate"}
+    doubled = {"payment_step_append_only_delete", "limit_reservation_fixed_delete"}
+    truncate = {
+        "payment_stays_truncate",
+        "payment_step_append_only_truncate",
+        "limit_reservation_fixed_truncate",
+    }
 
     assert names("sqlite") - doubled <= set(CONSTRAINTS)
     assert names("postgres") - truncate == names("sqlite") - doubled
@@ -105,6 +113,56 @@ async def test_history_and_states_cannot_be_forged(town: Town, statement: str) -
 
     assert await town.bank.now(paid.id) == paid
     assert await town.bank.transfers.timelines([paid.id]) == steps
+
+
+RULE = (
+    "INSERT INTO limit_rule (id, scope, period, currency, customer_id, base_id, "  # noqa: S608  -- same
+    "max_minor, ceiling_minor, effective_at) SELECT '" + ZERO + "', {values}, "
+    "effective_at FROM limit_rule WHERE scope = 'BANK' AND period = 'DAY' "
+    "AND currency = 'INR'"
+)
+
+
+NOTHING = (
+    "INSERT INTO limit_reservation SELECT payment_id, (SELECT id FROM limit_rule "
+    "WHERE scope = 'DEVICE_COOLING' AND currency = 'INR'), customer_id, subject_id, "
+    "window_start, 0 FROM limit_reservation"
+)
+BENT = (
+    "UPDATE limit_use SET reserved = -1",
+    "UPDATE limit_use SET used = -1",
+    "UPDATE limit_reservation SET amount = amount + 1",
+    "DELETE FROM limit_reservation",
+    NOTHING,
+    "UPDATE limit_rule SET scope = 'NOBODY'",
+    "UPDATE limit_rule SET period = 'YEAR'",
+    "UPDATE limit_rule SET max_minor = ceiling_minor + 1",
+    "UPDATE limit_rule SET max_minor = -1",
+    "UPDATE limit_rule SET scope = 'CUSTOMER'",
+    "UPDATE limit_rule SET base_id = id",
+    RULE.format(values="'BANK', 'DAY', 'INR', NULL, NULL, 1, 1"),
+)
+
+
+async def test_limits_cannot_be_bent(town: Town) -> None:
+    await town.bank.transfers.create(town.asha.actor, town.to_savings(100))
+    before = await town.bank.limits.of(town.asha.actor)
+
+    for statement in BENT:
+        with pytest.raises(BROKEN, match="limit_"):
+            await run(statement)
+
+    assert await town.bank.limits.of(town.asha.actor) == before
+
+
+async def test_one_choice_of_a_limit_per_instant(town: Town) -> None:
+    choice = "'CUSTOMER', 'DAY', 'INR', '" + ZERO + "', id, 1, 1"
+    await run(RULE.format(values=choice))
+
+    with pytest.raises(BROKEN, match="limit_rule"):
+        await run(
+            RULE.format(values=choice).replace(f"'{ZERO}', 'C", "$1, 'C"), uuid7()
+        )
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,15 @@ A, B, C, D = uuid7(), uuid7(), uuid7(), uuid7()
 ROWS: dict[str, dict[str, Scalar]] = {
     "proof_watermark": {"name": "ledger", "mark": NOON, "at": NOON},
     "event_floor": {"id": 1, "day": date(2026, 11, 1)},
+    "service_report": {
+        "process": "p",
+        "component": "LOGIN",
+        "state": "DEGRADED",
+        "since": NOON,
+        "share_ppm": 950_000,
+        "p95_ms": 20,
+        "until": LATER,
+    },
     "event_work": {
         "id": A,
         "consumer": "push",

@@ -7,10 +7,11 @@ import strawberry
 from app.bank import Bank as WholeBank
 from app.schema import refusals, root
 from app.schema.accounts.accounts import CustomerFields as AccountFields
-from app.schema.auth import challenges
+from app.schema.auth import challenges, passkeys
 from app.schema.context import Context
-from app.schema.payments import mutations, payments
+from app.schema.payments import beneficiaries, limits, mutations, payments
 from app.schema.payments.beneficiaries import BeneficiaryFields
+from app.schema.payments.limits import LimitFields
 from app.schema.payments.payments import PaymentFields
 from app.schema.scalars import Node
 from tests.payments.conftest import Town
@@ -18,7 +19,7 @@ from tests.payments.world import Phone, a_key
 
 
 @strawberry.type
-class Customer(Node, AccountFields, PaymentFields, BeneficiaryFields):
+class Customer(Node, AccountFields, PaymentFields, BeneficiaryFields, LimitFields):
     """The part of the customer that these rooms show."""
 
 
@@ -37,7 +38,18 @@ class Caller:
     Query = Me
 
 
-SCHEMA = root.built([refusals, challenges, payments, mutations, Caller])
+class Waiting:
+    """The kind of refusal that another slice holds."""
+
+    KINDS = passkeys.KINDS
+
+
+SCHEMA = root.built(
+    [
+        *(refusals, challenges, beneficiaries, payments),
+        *(limits, mutations, Waiting, Caller),
+    ]
+)
 PAYMENT = """
   id idempotencyKey status reason statusMessage reference note rail
   from { id } payee { name maskedAccount bankName }

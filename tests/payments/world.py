@@ -23,6 +23,7 @@ from app.auth.directory import Directory
 from app.auth.errors import StepUpRequired
 from app.auth.keys import jwk_of
 from app.auth.lockout import Lockout
+from app.auth.outcomes import Outcomes
 from app.auth.revocations import Revocations
 from app.auth.sessions import Sessions
 from app.auth.signing_ring import SigningRing
@@ -31,7 +32,6 @@ from app.auth.step_up import StepUps
 from app.auth.throttle import Throttle
 from app.auth.tokens import AccessTokens
 from app.clock import StoppedClock
-from app.database import Tx
 from app.ids import CustomerId, DeviceId, PaymentId, SessionId, uuid7
 from app.integrations.core_banking import AccountKind, AccountState
 from app.integrations.core_banking.embedded import EmbeddedCore
@@ -44,7 +44,9 @@ from app.payments.address_book import AddressBook
 from app.payments.beneficiary import Beneficiary, BeneficiaryRequest
 from app.payments.intake import Intake
 from app.payments.jobs import Jobs
+from app.payments.limits import Limits
 from app.payments.passage import LEASE_S, Passage
+from app.payments.payee_changes import PayeeChanges
 from app.payments.payees import Payees
 from app.payments.payment import Payment, PaymentRequest
 from app.payments.transfers import Transfers
@@ -52,6 +54,7 @@ from app.realtime import log
 from app.realtime.facts import Fact
 from app.settings import Settings
 from app.vault import Vault
+from tests.payments.binding import Standing, bind, payees_of
 from tests.payments.line import Line
 
 BANK_CODE = "SIXP0000001"
@@ -99,6 +102,8 @@ class Bank:
     challenges: Challenges
     step_ups: StepUps
     payees: Payees
+    limits: Limits
+    payee_changes: PayeeChanges
     passage: Passage
     transfers: Transfers
     jobs: Jobs
@@ -135,8 +140,22 @@ class Bank:
             await self.core.deposit(op, account.ref, amount, "Opening")
         return account
 
-    async def a_phone(self, customer: CustomerId) -> Phone:
-        """Bind a phone with an mPIN and sign in on it."""
+    async def a_phone(
+        self,
+        customer: CustomerId,
+        *,
+        cools_for: timedelta | None = None,
+        grade: str = "NONE",
+        good_for: timedelta | None = None,
+    ) -> Phone:
+        """Bind a phone with an mPIN and sign in on it.
+
+        Args:
+            customer: whose.
+            cools_for: what is left of its waiting time; None: it is over.
+            grade: what it proved about itself.
+            good_for: how long that counts; None: for ever.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         secret = secrets.token_bytes(32)
         actor = Actor(
@@ -148,45 +167,19 @@ class Bank:
             scopes=frozenset({"payments"}),
             locale="en-IN",
         )
+        now = self.clock.now()
+        standing = Standing(
+            cooling_until=None if cools_for is None else now + cools_for,
+            grade=grade,
+            good_until=None if good_for is None else now + good_for,
+        )
+        jwk = jwk_of(key.public_key())
+        sealed = self.vault.seal("mpin_secret", str(actor.device), secret)
         await database.transaction(
-            lambda tx: self._bind(tx, actor, key, secret), name="tests.bind"
+            lambda tx: bind(tx, actor, now, jwk, sealed, standing),
+            name="tests.bind",
         )
         return Phone(actor=actor, key=key, secret=secret)
-
-    async def _bind(
-        self, tx: Tx, actor: Actor, key: ec.EllipticCurvePrivateKey, secret: bytes
-    ) -> None:
-        device, now = actor.known_device, self.clock.now()
-        jwk = jwk_of(key.public_key())
-        await tx.rows(
-            "INSERT INTO device (id, customer_id, jkt, jwk, platform, name, "
-            "attestation, state, bound_at) VALUES ($1, $2, $3, $4, 'ANDROID', 'Phone', "
-            "'NONE', 'ACTIVE', $5)",
-            device,
-            actor.known_customer,
-            jwk.thumbprint,
-            jwk.text,
-            now,
-        )
-        await tx.rows(
-            "INSERT INTO mpin_secret (device_id, sealed, kdf, state, set_at, "
-            "full_from) VALUES ($1, $2, 'test', 'ACTIVE', $3, $3)",
-            device,
-            self.vault.seal("mpin_secret", str(device), secret),
-            now,
-        )
-        await tx.rows(
-            "INSERT INTO session (id, customer_id, device_id, jkt, seed, key_id, "
-            "created_at, last_active_at, absolute_end, amr, ip) "
-            "VALUES ($1, $2, $3, $4, $5, 1, $6, $6, $7, 'mpin', '127.0.0.1')",
-            actor.known_session,
-            actor.known_customer,
-            device,
-            jwk.thumbprint,
-            secrets.token_bytes(32),
-            now,
-            now + timedelta(days=30),
-        )
 
     async def a_payee(
         self, phone: Phone, account: Account, name: str = "Ben Okafor"
@@ -350,13 +343,15 @@ async def open_bank(
         identity=EmbeddedIdentity(settings=settings, vault=vault),
     )
     book = AddressBook(vault)
-    payees = Payees(
+    payees, payee_changes = payees_of(
+        settings, clock, book, accounts, (sessions, step_ups)
+    )
+    limits = Limits(
         settings=settings,
         clock=clock,
-        book=book,
         accounts=accounts,
-        sessions=sessions,
         step_ups=step_ups,
+        outcomes=Outcomes(clock=clock, vault=vault, kept_s=settings.outcome_s),
     )
     passage = Passage(clock=clock, accounts=accounts, book=book, rail=line)
     intake = Intake(
@@ -366,6 +361,7 @@ async def open_bank(
         settings=settings,
         clock=clock,
         intake=intake,
+        limits=limits,
         passage=passage,
         challenges=challenges,
         sessions=sessions,
@@ -384,6 +380,8 @@ async def open_bank(
             challenges=challenges,
             step_ups=step_ups,
             payees=payees,
+            limits=limits,
+            payee_changes=payee_changes,
             passage=passage,
             transfers=transfers,
             jobs=Jobs(clock=clock, transfers=transfers, passage=passage),

@@ -5,6 +5,7 @@ import hmac
 import secrets
 from collections.abc import Callable
 
+from tests.phone.fake_limits import TO_A_NEW_PAYEE, chosen, limit_of, too_much
 from tests.phone.fake_parts import (
     NOW,
     Account,
@@ -150,6 +151,7 @@ class FakeBank:
             "displayName": owner.name,
             "accounts": [account.node() for account in owner.accounts],
             "beneficiaries": {"nodes": owner.payees},
+            "limits": [limit_of(owner)],
         }
 
     def node(self, caller: Caller, given: Node) -> Node | None:
@@ -184,9 +186,19 @@ class FakeBank:
             "name": given["name"],
             "maskedAccount": "••••" + number[-4:],
             "number": number,
+            "coolingLimit": amount(TO_A_NEW_PAYEE),
         }
         device.owner.payees.append(payee)
         return {"beneficiary": payee, "replayed": False}
+
+    def limitSet(self, caller: Caller, given: Node) -> Node:  # noqa: N802  -- the field's public name
+        device = self.signed_in(caller)
+        intent = canonical([device.id, given])
+        if intent not in self.grants:
+            facts = {"operation": "limitSet", "input": given}
+            asked = self.challenge("STEP_UP", device, facts, intent).node()
+            return refusal("STEP_UP_REQUIRED", "StepUpRequiredError", challenge=asked)
+        return chosen(device.owner, int(given["max"]["minorUnits"]))
 
     def paymentCreate(self, caller: Caller, given: Node) -> Node:  # noqa: N802  -- the field's public name
         device = self.signed_in(caller)
@@ -203,6 +215,9 @@ class FakeBank:
             return refusal(
                 "INSUFFICIENT_FUNDS", "InsufficientFundsError", shortBy=short
             )
+        no = too_much(device.owner, given)
+        if no is not None:
+            return no
         payee = self.payee(device.owner, given["to"])
         payment = {
             "id": new_id("pay"),
@@ -307,6 +322,7 @@ class FakeBank:
         payment["challenge"] = None
         if source.minor < minor:
             payment["status"], payment["reason"] = "DECLINED", "INSUFFICIENT_FUNDS"
+            self.changed(source, payment)
             return
         payment["status"] = "SUBMITTED"
         self.changed(source, payment)

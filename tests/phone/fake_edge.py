@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+from functools import cache
 from typing import Any
 
 import graphql
@@ -18,6 +19,9 @@ from tests.phone.fake_parts import Caller, Customer, Fault, Node, b64u, unb64u, 
 NONCE = b64u(b"nonce of this window, 32 bytes..")
 NO_PROOF = {"EnrolmentStart", "EnrolmentVerifyOtp", "EnrolmentProveIdentity"}
 ANY_TYPE = {"UserError", "Node"}
+_parsed = cache(graphql.parse)  # phones send the same few documents
+
+Place = tuple[str | None, Customer | None, asyncio.Queue[Node]]
 
 
 class FakeEdge:
@@ -36,7 +40,7 @@ class FakeEdge:
         self.replays = 0
         self.seen: set[str] = set()
         self.proofs: list[Node] = []
-        self.sockets: list[tuple[str, Customer, asyncio.Queue[Node]]] = []
+        self.sockets: list[Place] = []
         bank.on_event = self.tell
         bank.on_end = self.close
         bank.is_live = lambda one: any(one is owner for _, owner, _ in self.sockets)
@@ -53,7 +57,7 @@ class FakeEdge:
     async def post(self, request: Request) -> JSONResponse:
         body = await request.body()
         asked = json.loads(body)
-        document = graphql.parse(asked["query"])
+        document = _parsed(asked["query"])
         headers = {"x-request-id": "req-1", "dpop-nonce": NONCE}
         try:
             caller = self.caller(request, body)
@@ -121,11 +125,10 @@ class FakeEdge:
 
     async def serve(self, websocket: WebSocket) -> None:
         init = (await websocket.receive_json())["payload"]
-        token = init["accessToken"]
-        url = "ws" + self.url.removeprefix("http") + "/graphql"
+        token, owner = init.get("accessToken"), None
         try:
-            jkt = self.check("GET", url, init["dpop"], token)
-            owner = self.bank.signed_in(Caller(jkt, token)).owner
+            if init:
+                owner = self.holder(init)
         except Fault:
             await websocket.close(4403, "proof refused")
             return
@@ -142,6 +145,11 @@ class FakeEdge:
                 reader.cancel()
                 self.sockets.remove(place)
 
+    def holder(self, init: Node) -> Customer:
+        token, url = init["accessToken"], "ws" + self.url.removeprefix("http")
+        jkt = self.check("GET", url + "/graphql", init["dpop"], token)
+        return self.bank.signed_in(Caller(jkt, token)).owner
+
     async def read(self, websocket: WebSocket, queue: asyncio.Queue[Node]) -> None:
         try:
             while True:
@@ -152,7 +160,7 @@ class FakeEdge:
     async def write(
         self,
         websocket: WebSocket,
-        owner: Customer,
+        owner: Customer | None,
         queue: asyncio.Queue[Node],
         selections: dict[str, tuple[str, Any, Any]],
     ) -> None:
@@ -172,11 +180,13 @@ class FakeEdge:
             await send(websocket, selections, "events", event)
             if event["event"]["__typename"] == "BalanceChanged":
                 await send(websocket, selections, "balanceChanged", event["event"])
+            if event["event"]["__typename"] == "PaymentChanged":
+                await progress(websocket, selections, event["event"]["payment"])
 
     async def start(
         self,
         websocket: WebSocket,
-        owner: Customer,
+        owner: Customer | None,
         message: Node,
         selections: dict[str, tuple[str, Any, Any]],
     ) -> None:
@@ -186,26 +196,41 @@ class FakeEdge:
             await websocket.send_json(refused(message, fault))
             return
         for field, node in nodes:
-            await send(websocket, selections, field, node)
+            if field == "paymentProgress":
+                await progress(websocket, selections, node)
+            else:
+                await send(websocket, selections, field, node)
 
     def subscribed(
-        self, owner: Customer, message: Node, selections: dict[str, Any]
+        self, owner: Customer | None, message: Node, selections: dict[str, Any]
     ) -> list[tuple[str, Node]]:
         if message["type"] != "subscribe":
             return []
-        document = graphql.parse(message["payload"]["query"])
+        document = _parsed(message["payload"]["query"])
         field = document.definitions[0].selection_set.selections[0]  # type: ignore[attr-defined]  # a subscription
         name = field.name.value
         selections[name] = (message["id"], field.selection_set, document)
+        if name == "serviceStatusChanged":
+            return [(name, one) for one in self.bank.serviceStatus(Caller(), {})]
+        if owner is None:
+            raise Fault("UNAUTHENTICATED", 401, reason="TOKEN_MISSING")
+        return [(name, node) for node in self.first(owner, name, message, selections)]
+
+    def first(
+        self, owner: Customer, name: str, message: Node, selections: dict[str, Any]
+    ) -> list[Node]:
+        """What a subscription of a customer tells at once."""
+        variables = message["payload"]["variables"]
         if name == "balanceChanged":
             accounts = owner.accounts
-            nodes = [{"account": a.node(), "balance": a.balance()} for a in accounts]
-            return [(name, node) for node in nodes]
-        variables = message["payload"]["variables"]
+            return [{"account": a.node(), "balance": a.balance()} for a in accounts]
+        if name == "paymentProgress":
+            payment = self.bank.payments[variables["paymentId"]]
+            selections[f"{name} {payment['id']}"] = selections.pop(name)
+            return [payment]
         if name == "eventsAck":
-            return [(name, self.bank.eventsAck(Caller(), variables["input"]))]
-        frames = self.bank.openings(owner, variables.get("after"))
-        return [(name, frame) for frame in frames]
+            return [self.bank.eventsAck(Caller(), variables["input"])]
+        return self.bank.openings(owner, variables.get("after"))
 
     def tell(self, customer: Customer, envelope: Node) -> None:
         for _, owner, queue in self.sockets:
@@ -246,6 +271,21 @@ async def send(
         operation, selection, document = selections[field]
         payload = {"data": {field: project(node, selection, document)}}
         await websocket.send_json({"id": operation, "type": "next", "payload": payload})
+
+
+async def progress(
+    websocket: WebSocket, selections: dict[str, Any], payment: Node
+) -> None:
+    """Tell one payment's own stream, and end it with the payment."""
+    key = f"paymentProgress {payment['id']}"
+    if key in selections:
+        operation, selection, document = selections[key]
+        data = {"paymentProgress": project(payment, selection, document)}
+        next_ = {"id": operation, "type": "next", "payload": {"data": data}}
+        await websocket.send_json(next_)
+        if payment["status"] in {"SETTLED", "DECLINED"}:
+            del selections[key]
+            await websocket.send_json({"id": operation, "type": "complete"})
 
 
 def project(value: Any, selection: Any, document: Any) -> Any:

@@ -116,6 +116,8 @@ class Customer:
     payees: list[Node] = field(default_factory=list)
     events: list[Node] = field(default_factory=list)
     sms: list[Node] = field(default_factory=list)
+    limit: int = 50_000_000
+    pending: int | None = None
 
     def cursor(self, seq: int) -> str:
         return f"ec1.{self.number}.{seq}.20261121"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner, Result
 
+from mock_mobile_client import documents
 from mock_mobile_client.__main__ import app
 from mock_mobile_client.journeys import SCENARIO
 from tests.phone.conftest import Fake
@@ -58,9 +59,16 @@ async def test_the_demo_speaks_json_to_scripts(fake: Fake, tmp_path: Path) -> No
     assert (told["ok"], told["passed"], len(told["steps"])) == (True, whole, whole)
 
 
+def test_the_list_of_the_apps_operations_is_printed_for_the_bank() -> None:
+    printed = invoke(["manifest"])
+
+    assert json.loads(printed.output) == documents.manifest()
+
+
 async def test_a_day_at_the_bank_by_hand(fake: Fake, tmp_path: Path) -> None:
     asha = fake.bank.customers[0]
     steps = [
+        ("status",),
         ("enrol", "asha"),
         ("login", "--with", "mpin"),
         ("accounts",),
@@ -70,6 +78,7 @@ async def test_a_day_at_the_bank_by_hand(fake: Fake, tmp_path: Path) -> None:
         ("query", "query Home { me { displayName } }"),
         ("watch", "--for", "0.2"),
         ("logout",),
+        ("status", "--watch", "--for", "0.2"),
     ]
 
     printed = {}
@@ -80,7 +89,11 @@ async def test_a_day_at_the_bank_by_hand(fake: Fake, tmp_path: Path) -> None:
 
     figures = "Everyday ••••1001 48,250.00 INR 48,250.00 INR 0.00 INR"
     assert figures in " ".join(printed["accounts"].split())
-    assert "SETTLED" in printed["pay"]
+    states = [line.split()[0] for line in printed["pay"].splitlines()]
+    assert list(dict.fromkeys(states)) == [
+        *("AWAITING_AUTHORISATION", "sign:", "SUBMITTED", "SETTLED", "balance"),
+    ]
+    assert "LOGIN            OPERATIONAL      since 20" in printed["status"]
     assert "Everyday 48,000.00 INR" in printed["pay"]
     assert "-250.00 INR  48,000.00 INR" in printed["statement"]
     assert json.loads(printed["query"]) == {"data": {"me": {"displayName": "Asha"}}}

@@ -1,5 +1,7 @@
 """The shipped operations: whole, and with Money and Balance always in full."""
 
+import hashlib
+
 import graphql
 import pytest
 
@@ -56,7 +58,7 @@ def test_no_operation_asks_for_what_part_one_has_not() -> None:
         for field in fields(graphql.parse(documents.load(name).text))
     }
 
-    assert asked.isdisjoint({"unreadCount", "inbox", "replaceDeviceIds", "limits"})
+    assert asked.isdisjoint({"unreadCount", "inbox", "replaceDeviceIds"})
 
 
 def test_an_operation_that_is_not_shipped_is_refused() -> None:
@@ -94,3 +96,30 @@ def defined(document: graphql.DocumentNode) -> set[str]:
         for node in document.definitions
         if isinstance(node, graphql.FragmentDefinitionNode)
     }
+
+
+def test_an_operation_goes_as_its_text_or_as_its_id_alone() -> None:
+    home = documents.load("home")
+
+    by_text = home.request({"n": 1})
+    by_id = home.request({"n": 1}, by_id=True)
+
+    known = {"variables": {"n": 1}, "operationName": "Home"}
+    digest = hashlib.sha256(home.text.encode()).hexdigest()
+    told = {"persistedQuery": {"version": 1, "sha256Hash": digest}}
+    assert by_text == {"query": home.text} | known
+    assert by_id == {"extensions": told} | known
+
+
+def test_the_manifest_lists_every_operation_once_by_its_hash() -> None:
+    listed = documents.manifest()
+
+    assert (listed["format"], listed["version"]) == (
+        "apollo-persisted-query-manifest",
+        1,
+    )
+    names = [one["name"] for one in listed["operations"]]
+    assert names == sorted(documents.load(name).name for name in documents.names())
+    for one in listed["operations"]:
+        assert one["id"] == hashlib.sha256(one["body"].encode()).hexdigest()
+        assert one["body"].startswith(f"{one['type']} {one['name']}")

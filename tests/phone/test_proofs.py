@@ -5,6 +5,7 @@ import pytest
 from mock_mobile_client.errors import PhoneError, ProofFailed
 from mock_mobile_client.handset import Setting
 from mock_mobile_client.proofs import proof_01, proof_02
+from mock_mobile_client.world_clock import SKIPPED
 from tests.phone.conftest import ROUNDS, Fake
 from tests.phone.fake_parts import Caller, Node
 
@@ -31,6 +32,22 @@ async def test_proof_two_holds_and_leaves_the_balances(fake: Fake) -> None:
     await proof_02(fake.url, fake.url, QUICK, told.append)
 
     assert [line[:3] for line in told] == ["(a)", "(b)", "(c)"]
+    assert minor(fake) == AT_FIRST
+
+
+async def test_a_phone_that_cools_where_time_stands_proves_only_a_part(
+    fake: Fake,
+) -> None:
+    fake.bank.movable = False
+    told: list[str] = []
+
+    await proof_01(fake.url, fake.url, QUICK, told.append)
+    await proof_02(fake.url, fake.url, QUICK, told.append)
+
+    assert [line.endswith(SKIPPED) for line in told] == [
+        *(False, False, True),
+        *(False, True, False),
+    ]
     assert minor(fake) == AT_FIRST
 
 

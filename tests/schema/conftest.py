@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app import settings as app_settings
 from app.clock import StoppedClock
 from app.settings import Settings
+from tests.conftest import PLAIN
 from tests.schema.follower import Phone, a_phone
 from tests.schema.line import Line, serving
 
@@ -25,7 +25,7 @@ async def line(
 ) -> AsyncIterator[Line]:
     """Serve sockets with the limits of production."""
     caplog.set_level(logging.CRITICAL, "uvicorn.error")
-    settings = app_settings.load(env="test").model_copy(
+    settings = PLAIN.model_copy(
         update={"limit_factor": 1, "socket_admit_per_s": 10_000, **chosen}
     )
     async with serving(settings) as running:

@@ -11,25 +11,29 @@ from app.accounts.account import Account, shot
 from app.accounts.balances import Balance
 from app.auth.actor import Actor, Level, Origin
 from app.clock import Clock
-from app.ids import AccountId, CustomerId, DeviceId, SessionId
+from app.ids import AccountId, CustomerId, DeviceId, PaymentId, SessionId
 from app.integrations.core_banking import AccountKind, AccountState
 from app.money import Money
+from app.payments.lifecycle import Status
+from app.payments.payment import Payment, PaymentStep, StepSource
 from app.realtime import facts
 from app.realtime.hub import Hub
 from app.schema import root, status
 from app.schema.context import Context
-from app.schema.events import streams
+from app.schema.events import outages, progress, streams
 from app.schema.execution import Engine
 from app.schema.masking import Answer
 from app.schema.transport.operations import SocketOperations
 from app.settings import Settings
+from app.status.board import Board
+from app.status.health import Health
 from tests.realtime.patience import within
 from tests.realtime.world import (
     NOW,
     running_hub,
 )
 
-SCHEMA = root.built([status, streams])
+SCHEMA = root.built([status, streams, progress, outages])
 ANN = CustomerId.new()
 EVENTS = """
 subscription Events($after: EventCursor, $categories: [EventCategory!]) {
@@ -54,6 +58,9 @@ subscription Events($after: EventCursor, $categories: [EventCategory!]) {
       ... on PaymentChanged { payment { id status } step { status source at } }
       ... on BeneficiaryChanged { beneficiary { id nickname } beneficiaryId }
       ... on DeviceChanged { device { id name state } }
+      ... on LimitChanged {
+        limit { id window remaining { minorUnits } pendingMax { minorUnits } }
+      }
       ... on SecurityEvent {
         entry { id at actor action object outcome } title actionUrl
       }
@@ -135,11 +142,38 @@ class FakeSessions:
 
 
 @dataclass
-class FakeHealth:
-    """Nothing is watched."""
+class FakeTransfers:
+    """Knows the payments it was given, each with a timeline of so many lines."""
 
-    def now(self) -> list[object]:
-        return []
+    all: list[Payment] = field(default_factory=list)
+    lines: int = 1
+
+    async def find(self, actor: Actor, payment: str) -> Payment | None:
+        key = PaymentId.parse(payment)
+        own = [one for one in self.all if one.customer == actor.customer]
+        return next((one for one in own if one.id == key), None)
+
+    async def by_ids(
+        self, actor: Actor, ids: Sequence[PaymentId]
+    ) -> dict[PaymentId, Payment]:
+        known = actor.known_customer
+        own = [one for one in self.all if one.customer == known]
+        return {one.id: one for one in own if one.id in ids}
+
+    async def timelines(
+        self, payments: Sequence[PaymentId]
+    ) -> dict[PaymentId, list[PaymentStep]]:
+        steps = [
+            PaymentStep(
+                no=no + 1,
+                at=NOW,
+                status=Status.SUBMITTED,
+                source=StepSource.CORE,
+                detail=None,
+            )
+            for no in range(self.lines)
+        ]
+        return dict.fromkeys(payments, steps)
 
 
 @dataclass
@@ -151,7 +185,9 @@ class FakeBank:
     accounts: FakeAccounts
     balances: FakeBalances
     sessions: FakeSessions
-    health: FakeHealth
+    board: Board
+    health: Health
+    transfers: FakeTransfers
 
 
 @dataclass
@@ -192,6 +228,7 @@ async def a_phone(bank_database: Settings, clock: Clock) -> AsyncIterator[Phone]
         assert actor.origin.request_id
         assert points > 0
 
+    health = Health(clock)
     engine = Engine(SCHEMA, bank_database, clock, free)
     async with running_hub(bank_database, clock) as hub:
         yield Phone(
@@ -202,7 +239,9 @@ async def a_phone(bank_database: Settings, clock: Clock) -> AsyncIterator[Phone]
                 FakeAccounts(),
                 FakeBalances(),
                 FakeSessions(),
-                FakeHealth(),
+                Board(clock=clock, health=health, announce=lambda _word: None),
+                health,
+                FakeTransfers(),
             ),
         )
 
@@ -258,6 +297,16 @@ def every_fact(account: Account) -> list[facts.Fact]:
         attestation="NONE",
         bound_at=NOW,
     )
+    limit = facts.LimitShot(
+        id="lim_1",
+        name="Payments a day",
+        window="DAY",
+        max=1050,
+        used=50,
+        remaining=1000,
+        currency="INR",
+        ceiling=2000,
+    )
     entry = facts.AuditShot(
         id="aud_1", at=NOW, actor="customer", action="login", outcome="ok"
     )
@@ -269,5 +318,6 @@ def every_fact(account: Account) -> list[facts.Fact]:
         facts.BeneficiaryChanged(beneficiary=payee, beneficiary_id="ben_1", **own),
         facts.BeneficiaryChanged(beneficiary=None, beneficiary_id="ben_1", **own),
         facts.DeviceChanged(device=device, **own),
+        facts.LimitChanged(limit=limit, **own),
         facts.SecurityEvent(entry=entry, title="New sign-in", **own),
     ]

@@ -28,8 +28,8 @@ from app.ids import CustomerId, DeviceId, SessionId
 from app.realtime.sockets import Sockets
 from app.realtime.stream import TooSlow
 from app.schema.masking import Answer, Masking
+from app.schema.transport.desk import Desk, Operations
 from app.schema.transport.handshake import PROTOCOL, GraphQLOverSocket
-from app.schema.transport.socket import Desk, Operations
 from app.schema.transport.wire import Wire
 from app.settings import Settings
 from tests.realtime.patience import until
@@ -79,6 +79,11 @@ class FakeOperations:
     def __init__(self) -> None:
         self.running = 0
         self.sent = 0
+
+    async def begin(
+        self, actor: Actor, request: Mapping[str, object]
+    ) -> AsyncGenerator[Answer, None]:
+        return self.run(actor, request)
 
     async def run(
         self, actor: Actor, request: Mapping[str, object]
@@ -187,6 +192,7 @@ async def serving(
     settings: Settings,
     clock: Clock | None = None,
     operations: Operations | None = None,
+    wire: type[Wire] = Wire,
 ) -> AsyncIterator[Line]:
     """Serve until the block ends; without `operations` a fake runs them."""
     clock = clock or Clock()
@@ -207,7 +213,7 @@ async def serving(
             app,
             host="127.0.0.1",
             port=0,
-            ws=Wire,
+            ws=wire,
             ws_max_size=settings.max_body_bytes,
             ws_per_message_deflate=False,
             ws_ping_interval=None,

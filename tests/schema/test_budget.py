@@ -9,11 +9,12 @@ from app.schema.budget import (
     DocumentBudget,
     Sums,
     parsed,
-    require_flat,
     require_within,
 )
-from app.schema.execution import Prepared, Rejection
+from app.schema.execution import Call
 from app.schema.guards import weight_of
+from app.schema.prepare import Prepared, Rejection
+from app.schema.values import require_flat
 from tests.schema.tiny import SCHEMA, a_bank, an_engine
 
 GRAPH = SCHEMA._schema  # noqa: SLF001  -- the budget reads graphql-core's schema
@@ -40,7 +41,7 @@ def chain(length: int, spreads: int = 2) -> str:
 
 def refusal_of(text: str, **chosen: object) -> tuple[str, object]:
     """Prepare a text and give code and budget of the first fault."""
-    found = an_engine(a_bank(**chosen)).prepare(text)
+    found = an_engine(a_bank(**chosen)).document(Call(text))
     assert isinstance(found, Rejection)
     fault = found.faults[0][0]
     return fault.code, fault.facts.get("budget")
@@ -94,7 +95,7 @@ def test_a_chain_of_ninety_fragments_is_refused_before_it_is_walked() -> None:
     assert refusal_of(chain(90)) == ("TOO_COMPLEX", "definitions")
 
 
-def test_a_cycle_of_fragments_ends_and_validation_says_why() -> None:
+def test_a_cycle_of_fragments_has_no_size_and_is_a_bad_request() -> None:
     text = "{ row { ...A } } fragment A on Row { ...B } fragment B on Row { ...A }"
 
     assert refusal_of(text) == ("BAD_REQUEST", None)
@@ -131,7 +132,7 @@ def test_what_is_just_within_the_limits_is_prepared() -> None:
     aliased = "{ row {" + " ".join(f"a{one}: number" for one in range(15)) + "} }"
 
     for text in (deepest, aliased):
-        assert isinstance(an_engine(bank).prepare(text), Prepared)
+        assert isinstance(an_engine(bank).document(Call(text)), Prepared)
 
 
 @pytest.mark.parametrize(

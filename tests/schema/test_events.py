@@ -68,6 +68,15 @@ def every_event(account: Account) -> list[dict[str, Any]]:
             "device": {"id": "dev_1", "name": "Phone", "state": "ACTIVE"},
         },
         {
+            "__typename": "LimitChanged",
+            "limit": {
+                "id": "lim_1",
+                "window": "DAY",
+                "remaining": {"minorUnits": "1000"},
+                "pendingMax": None,
+            },
+        },
+        {
             "__typename": "SecurityEvent",
             "entry": {
                 "id": "aud_1",
@@ -128,7 +137,7 @@ async def test_every_kind_of_fact_is_shown(phone: Phone) -> None:
     async with phone.follow(EVENTS) as stream:
         await event_of(stream)
         await record(*every_fact(account))
-        shown = [await event_of(stream) for _ in range(7)]
+        shown = [await event_of(stream) for _ in range(8)]
 
     assert [one["category"] for one in shown] == [
         "MONEY_IN",
@@ -137,6 +146,7 @@ async def test_every_kind_of_fact_is_shown(phone: Phone) -> None:
         None,
         None,
         "SECURITY",
+        None,
         "SECURITY",
     ]
     assert [one["event"] for one in shown] == every_event(account)

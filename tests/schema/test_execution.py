@@ -5,8 +5,9 @@ from typing import Any, cast
 import pytest
 
 from app.errors import BadRequest
-from app.schema.execution import Call, Prepared, Rejection
+from app.schema.execution import Call
 from app.schema.masking import Answer
+from app.schema.prepare import Prepared, Rejection
 from tests.schema.asking import KEY, MOVE, asked, codes, facts, move_input
 from tests.schema.tiny import (
     SCHEMA,
@@ -241,22 +242,22 @@ async def test_an_operation_is_chosen_by_its_name() -> None:
 def test_a_text_is_examined_once_good_or_bad() -> None:
     engine = an_engine(a_bank())
 
-    good, bad = engine.prepare("{ ping }"), engine.prepare("{ pong }")
+    good, bad = engine.document(Call("{ ping }")), engine.document(Call("{ pong }"))
 
     assert isinstance(good, Prepared)
     assert isinstance(bad, Rejection)
-    assert engine.prepare("{ ping }") is good
-    assert engine.prepare("{ pong }") is bad
+    assert engine.document(Call("{ ping }")) is good
+    assert engine.document(Call("{ pong }")) is bad
 
 
 def test_the_oldest_text_makes_room() -> None:
     engine = an_engine(a_bank(max_documents=2))
-    first = engine.prepare("{ ping }")
-    engine.prepare("{ phone }")
+    first = engine.document(Call("{ ping }"))
+    engine.document(Call("{ phone }"))
 
-    engine.prepare("{ mine }")
+    engine.document(Call("{ mine }"))
 
-    assert engine.prepare("{ ping }") is not first
+    assert engine.document(Call("{ ping }")) is not first
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from app.schema.transport.http import GraphQLOverHttp
 from tests.schema.tiny import SECRET, FakeBank, a_bank, an_engine
 
 GRAPHQL = "application/graphql-response+json"
+JSON = "application/json"
 PING = {"query": "{ ping }"}
 
 
@@ -81,12 +82,22 @@ async def test_a_browser_at_the_address_is_told_where_people_start() -> None:
     ("accept", "media"),
     [
         (GRAPHQL, GRAPHQL),
-        ("*/*", GRAPHQL),
-        ("", GRAPHQL),
-        ("application/*", GRAPHQL),
-        (f"application/json, {GRAPHQL};q=0.5", GRAPHQL),
-        ("APPLICATION/JSON", "application/json"),
-        ("application/json;q=0.9, text/html", "application/json"),
+        (f"{GRAPHQL}, application/json;q=0.9", GRAPHQL),
+        (f"application/json, {GRAPHQL}; charset=utf-8", GRAPHQL),
+        (f"{GRAPHQL};q=0.5, */*;q=0.5", GRAPHQL),
+        ("application/json;q=0.5, */*", GRAPHQL),
+        ("application/json;q=0, */*", GRAPHQL),
+        ("*/*", JSON),
+        ("", JSON),
+        (" , ", JSON),
+        ("application/*", JSON),
+        ("application/json, text/plain, */*", JSON),
+        (f"application/json, {GRAPHQL};q=0.5", JSON),
+        (f"application/json, {GRAPHQL};q=0", JSON),
+        (f"application/json;q=7, {GRAPHQL};q=0.999", JSON),
+        ("APPLICATION/JSON", JSON),
+        ("application/json;q=0.9, text/html", JSON),
+        ("text/html, application/xhtml+xml, */*;q=0.8", JSON),
     ],
 )
 async def test_the_media_type_follows_accept(accept: str, media: str) -> None:
@@ -96,8 +107,20 @@ async def test_the_media_type_follows_accept(accept: str, media: str) -> None:
     assert answer.headers["content-type"] == f"{media}; charset=utf-8"
 
 
-async def test_what_is_not_accepted_here_is_406() -> None:
-    answer = await sent(headers={"accept": "text/html"})
+async def test_several_accept_lines_are_one() -> None:
+    lines = [("accept", "text/html"), ("accept", GRAPHQL)]
+    async with a_client(a_bank()) as client:
+        del client.headers["accept"]
+        answer = await client.post("/graphql", json=PING, headers=lines)
+
+    assert answer.headers["content-type"] == f"{GRAPHQL}; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    "accept", ["text/html", "application/json;q=0", "*/*;q=0", "application/jsonp"]
+)
+async def test_what_is_not_accepted_here_is_406(accept: str) -> None:
+    answer = await sent(headers={"accept": accept})
 
     assert (answer.status_code, code_of(answer)) == (406, "BAD_REQUEST")
 
@@ -147,7 +170,7 @@ async def test_a_charset_of_utf_8_is_fine() -> None:
         b'{"query": "{ ping }", "variables": ' + b'{"a":' * 2000 + b"1" + b"}" * 2001,
     ],
 )
-@pytest.mark.parametrize("accept", [GRAPHQL, "application/json"])
+@pytest.mark.parametrize("accept", [GRAPHQL, JSON])
 async def test_a_body_that_is_no_request_is_400_for_every_client(
     body: bytes, accept: str
 ) -> None:
@@ -319,4 +342,5 @@ async def test_a_listed_origin_may_read_and_others_may_not() -> None:
     assert preflight.status_code == 204
     assert preflight.headers["access-control-allow-methods"] == "POST"
     assert "access-control-allow-origin" not in foreign.headers
+    assert foreign.headers["vary"] == welcome.headers["vary"] == "Accept, Origin"
     assert "access-control-allow-credentials" not in welcome.headers

@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Any
 
 import orjson
 import pytest
@@ -98,7 +97,7 @@ async def test_a_shutdown_tells_every_phone_when_to_come_back(line: Line) -> Non
     line.callers.phone("ann", customer=ANN)
 
     async with line.signed_in("ann") as client, line.open() as silent:
-        line.sockets.send_away()
+        await line.sockets.send_away()
         told = [await closed(client), await closed(silent)]
     with pytest.raises(InvalidStatus) as refused:
         async with line.open():
@@ -110,47 +109,57 @@ async def test_a_shutdown_tells_every_phone_when_to_come_back(line: Line) -> Non
     assert refused.value.response.status_code == 503
 
 
-@pytest.mark.parametrize("chosen", [{"socket_admit_per_s": 1, "shutdown_jitter_s": 3}])
-async def test_many_phones_are_told_to_come_back_one_after_the_other(
-    settings: Settings, chosen: dict[str, Any]
+class Told:
+    """A link that keeps what it is closed with, and when."""
+
+    def __init__(self) -> None:
+        self.ends: list[tuple[int, str]] = []
+        self.at: float | None = None
+
+    def ping(self) -> None:
+        raise AssertionError("nobody is silent here")
+
+    def close(self, code: int, reason: str = "") -> None:
+        self.at = self.at or asyncio.get_running_loop().time()
+        self.ends.append((code, reason))
+
+
+@pytest.mark.parametrize("hurried", [False, True])
+async def test_many_phones_go_and_come_back_one_after_the_other(
+    settings: Settings, *, hurried: bool
 ) -> None:
-    class Told:
-        """A link that keeps what it is closed with."""
-
-        def __init__(self) -> None:
-            self.ends: list[tuple[int, str]] = []
-
-        def ping(self) -> None:
-            raise AssertionError("nobody is silent here")
-
-        def close(self, code: int, reason: str = "") -> None:
-            self.ends.append((code, reason))
-
+    chosen = {"socket_admit_per_s": 1, "shutdown_jitter_s": 0.3}
     sockets = Sockets(settings.model_copy(update=chosen), Clock())
     links = [Told() for _ in range(200)]
     for link in links:
         sockets.open(link, "192.0.2.1")
 
-    sockets.send_away()
+    await sockets.send_away(lambda: hurried)
 
     waits = [orjson.loads(link.ends[0][1])["retryAfterMs"] for link in links]
-    assert all(500 <= wait <= 3500 for wait in waits)
-    assert len({wait // 500 for wait in waits}) >= 5
+    assert all(500 <= wait <= 800 for wait in waits)
+    assert len({wait // 50 for wait in waits}) >= 5
+    took_s = (links[-1].at or 0) - (links[0].at or 0)
+    assert hurried or took_s > 0.25
 
 
-async def test_sockets_that_come_and_go_leave_nothing(line: Line) -> None:
+@pytest.mark.parametrize("chosen", [{"limit_factor": 1000}])
+@pytest.mark.parametrize(
+    "times", [1, pytest.param(10, marks=pytest.mark.chaos)], ids=["130", "1300"]
+)
+async def test_sockets_that_come_and_go_leave_nothing(line: Line, times: int) -> None:
     line.callers.phone("ann", customer=ANN)
     async with line.signed_in("ann"):
         pass
     await until(lambda: len(line.sockets) == 0)
     before = len(asyncio.all_tasks())
 
-    for number in range(100):
+    for number in range(100 * times):
         async with line.signed_in("ann") as client:
             if number % 2:
                 await ask(client, "a", "wait")
                 await heard(client)
-    for number in range(30):
+    for number in range(30 * times):
         async with line.signed_in("ann") as client:
             await ask(client, "a", "wait")
             if number % 3:

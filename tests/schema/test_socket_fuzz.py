@@ -58,16 +58,31 @@ def _text(frame: object) -> str:
     return json.dumps(frame)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "chosen",
-    [{"limit_address_handshakes": Rate(100_000, 1)}],
+MANY = pytest.mark.parametrize(
+    "chosen", [{"limit_address_handshakes": Rate(100_000, 1)}]
 )
+
+
+@pytest.mark.slow
+@MANY
 @given(frames=st.lists(_FRAME, max_size=6))
 @hypothesis_settings(max_examples=200)
 async def test_whatever_is_sent_only_documented_codes_come_back(
     line: Line, frames: list[object]
 ) -> None:
+    await is_answered(line, frames)
+
+
+@pytest.mark.chaos
+@MANY
+@given(frames=st.lists(_FRAME, max_size=6))
+@hypothesis_settings(max_examples=5000)
+async def test_whatever_is_sent_in_full(line: Line, frames: list[object]) -> None:
+    await is_answered(line, frames)
+
+
+async def is_answered(line: Line, frames: list[object]) -> None:
+    """See a documented code, and that the next phone is served."""
     async with line.open() as client:
         await send_all(client, frames)
         await client.close()

@@ -141,3 +141,17 @@ async def test_a_reader_who_does_not_read_is_cut_and_costs_little_memory(
         client.transport.abort()
 
     assert sent * 10_000 < 12 * 2**20  # kernel buffers of both ends and 64 KiB of ours
+
+
+@pytest.mark.parametrize("chosen", [{"sockets_anonymous_max": 1}])
+async def test_those_who_have_not_signed_in_leave_room_for_those_who_have(
+    line: Line,
+) -> None:
+    line.callers.phone("ann", customer=ANN)
+
+    async with line.signed_in("ann"), line.signed_in():
+        with pytest.raises(InvalidStatus) as refused:
+            async with line.open():
+                pass
+
+    assert refused.value.response.status_code == 503

@@ -32,7 +32,10 @@ async def test_a_query_over_the_socket_is_answered_and_a_bad_document_refused(
     async with phone.follow("subscription { nothing }") as stream:
         unknown = await code_of(stream)
 
-    assert answer.body["data"] == {"serviceStatus": []}
+    names = ("LOGIN", "ACCOUNTS", "TRANSFERS", "NOTIFICATIONS")
+    assert answer.body["data"] == {
+        "serviceStatus": [{"component": name} for name in names]
+    }
     assert (code, unknown) == ("BAD_REQUEST", "BAD_REQUEST")
     assert phone.bank.sessions.touched == 1
 

@@ -1,7 +1,7 @@
 """A small contract and a bank that is not there, for tests of the edge alone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import strawberry
 
-from app import ids, settings
+from app import ids
 from app.auth.actor import Actor, Level, Origin
 from app.auth.dpop import Proof
 from app.auth.keys import Jwk
@@ -33,6 +33,7 @@ from app.schema.guards import AuthLevel
 from app.schema.refusals import UserError
 from app.schema.scalars import IdempotencyKey, Int64, Money, MoneyInput
 from app.settings import Settings
+from tests.conftest import settings_with
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SECRET = "the-inside-of-the-bank"  # what no answer may ever show
@@ -325,9 +326,9 @@ class FakeBank:
     moves: list[str] = field(default_factory=list)
 
 
-def a_bank(**chosen: object) -> FakeBank:
+def a_bank(**chosen: Hashable) -> FakeBank:
     """Make a bank with settings for tests."""
-    return FakeBank(settings.load(env="test", **chosen))
+    return FakeBank(settings_with(**chosen))
 
 
 def an_engine(bank: FakeBank, schema: strawberry.Schema = SCHEMA) -> Engine:

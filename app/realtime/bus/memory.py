@@ -1,8 +1,9 @@
 """The bus inside one process: a bounded queue."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
+from app import telemetry
 from app.realtime.announce import Announcement
 from app.realtime.bus import Reconnected
 
@@ -26,13 +27,17 @@ class MemoryBus:
                 self._queue.get_nowait()
                 self._queue.put_nowait(Reconnected())
 
-    async def listen(self) -> AsyncIterator[Announcement | Reconnected]:
+    async def listen(self) -> AsyncGenerator[Announcement | Reconnected, None]:
         """Yield what is published, in order."""
+        telemetry.bus_up.set(1)
         while True:
             yield await self._queue.get()
 
     async def interest(self, add: frozenset[int], drop: frozenset[int]) -> None:
         """Every customer is local here."""
+
+    async def close(self) -> None:
+        """There is no connection."""
 
 
 async def connect(_url: str) -> MemoryBus:

@@ -1,6 +1,7 @@
 """What accounts are made of in the contract: enums, figures, the other side."""
 
 from datetime import datetime
+from typing import cast
 
 import strawberry
 from strawberry import UNSET
@@ -14,13 +15,13 @@ from app.accounts.transactions import (
     TransactionStatus,
 )
 from app.integrations.core_banking import AccountKind
-from app.money import Money as Amount
 from app.realtime.facts import (
     BalanceShot,
     CounterpartyShot,
 )
 from app.schema.scalars import (
     SENSITIVE,
+    CurrencyCode,
     Int64,
     Money,
     MoneyInput,
@@ -63,7 +64,9 @@ enum(
 
 def money_of(minor: int, currency: str) -> Money:
     """Show minor units of a currency."""
-    return Money.of(Amount(minor, currency))
+    return Money(
+        minor_units=cast("Int64", minor), currency=cast("CurrencyCode", currency)
+    )
 
 
 @strawberry.type(

@@ -87,7 +87,11 @@ KINDS = (CoolingPeriodError,)
 
 @refusals.kind(CoolingPeriod)
 def _cooling_period(no: CoolingPeriod) -> UserError:
-    return CoolingPeriodError(**refusals.facts(no), ends_at=no.ends_at)
+    return CoolingPeriodError(
+        **refusals.facts(no),
+        ends_at=no.ends_at,
+        allowed_now=None if no.allowed_now is None else Money.of(no.allowed_now),
+    )
 
 
 @strawberry.type

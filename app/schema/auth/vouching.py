@@ -7,8 +7,10 @@ from datetime import datetime
 import strawberry
 
 from app.auth import approval
+from app.auth.actor import DeviceState
+from app.auth.revocations import CLOSE_ENDED
 from app.ids import DeviceId
-from app.realtime.facts import Category, SecurityEvent
+from app.realtime.facts import Category, DeviceChanged, SecurityEvent
 from app.realtime.logged import LoggedEvent
 from app.realtime.stream import CaughtUp, StreamItem
 from app.schema import guards
@@ -18,7 +20,8 @@ from app.schema.context import Info
 from app.schema.guards import AuthLevel
 from app.schema.scalars import SENSITIVE
 
-_ASKED = frozenset({Category.LOGIN_APPROVAL})
+_ASKED = frozenset({Category.LOGIN_APPROVAL, Category.SECURITY})
+_SHUT_OUT = frozenset({DeviceState.LOCKED, DeviceState.REVOKED})
 
 
 @strawberry.type(
@@ -66,13 +69,19 @@ class Subscription:
     async def login_approval(self, info: Info) -> AsyncGenerator[LoginApproval, None]:
         """Follow what is asked; the stream only says when to look.
 
-        It does not count as being live: pushes to this phone wait for nothing.
+        It does not count as being live: pushes to this phone wait for nothing. A phone
+        that is suspended or removed meanwhile loses its sockets (graphql.md 11).
         """
         bank, actor = info.context.bank, info.context.actor
         shown: set[object] = set()
         found = bank.hub.subscribe(actor.known_customer, None, _ASKED)
         async with aclosing(found) as items:
             async for item in items:
+                if _is_shut_out(item, actor.known_device):
+                    bank.sockets.close_device(
+                        actor.known_device, CLOSE_ENDED, "DEVICE_LOCKED"
+                    )
+                    return
                 if not _is_worth_a_look(item, actor.known_device):
                     continue
                 for one in await bank.vouching.waiting(actor):
@@ -87,3 +96,11 @@ def _is_worth_a_look(item: StreamItem, device: DeviceId) -> bool:
         fact = item.fact
         return isinstance(fact, SecurityEvent) and str(device) in fact.asked
     return not isinstance(item, CaughtUp)
+
+
+def _is_shut_out(item: StreamItem, device: DeviceId) -> bool:
+    """Tell whether this phone was suspended or removed just now."""
+    if not isinstance(item, LoggedEvent) or not isinstance(item.fact, DeviceChanged):
+        return False
+    changed = item.fact.device
+    return changed.id == str(device) and changed.state in _SHUT_OUT

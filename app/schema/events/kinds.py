@@ -14,6 +14,7 @@ from app.schema.accounts.figures import Balance
 from app.schema.auth.devices import Device
 from app.schema.auth.security_log import AuditEntry
 from app.schema.payments.beneficiaries import Beneficiary
+from app.schema.payments.limits import Limit
 from app.schema.payments.payments import Payment, PaymentStep
 from app.schema.scalars import EventCursor, Int64
 
@@ -197,6 +198,18 @@ class DeviceChanged:
         return cls(device=Device.of(fact.device))
 
 
+@strawberry.type
+class LimitChanged:
+    """The customer chose another limit."""
+
+    limit: Limit
+
+    @classmethod
+    def of(cls, fact: facts.LimitChanged) -> "LimitChanged":
+        """Show the fact."""
+        return cls(limit=Limit.of(fact.limit))
+
+
 @strawberry.type(description="Show at once, whatever the screen.")
 class SecurityEvent:
     """Something about the safety of the customer's access."""
@@ -227,6 +240,7 @@ CustomerEvent = Annotated[
         PaymentChanged,
         BeneficiaryChanged,
         DeviceChanged,
+        LimitChanged,
         SecurityEvent,
     ],
     strawberry.union(

@@ -7,9 +7,10 @@ so that the numbers stay whole (realtime.md sections 5 and 6 of the design).
 
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
-from typing import Any
+from typing import Any, cast
 
 import strawberry
+from typing_extensions import override
 
 from app.accounts import account as accounts
 from app.accounts import balances
@@ -17,30 +18,61 @@ from app.errors import BadRequest
 from app.ids import AccountId, MalformedId
 from app.realtime import cursor, facts, newest, stream
 from app.realtime.facts import Category
+from app.realtime.follow import Follower
 from app.realtime.logged import LoggedEvent
 from app.schema import guards
 from app.schema.context import Context, Info
-from app.schema.events import kinds
+from app.schema.events import kinds, shapes
 from app.schema.events.kinds import BalanceChanged, EventEnvelope
 from app.schema.guards import AuthLevel
+from app.schema.plan.feed import Feed
+from app.schema.plan.projector import Shared
 from app.schema.scalars import EventCursor, Int64
 
 
-class _Sight:
-    """Which accounts the caller may see, asked once per account and subscription."""
+class EventFeed(Feed):
+    """A customer's events as one caller may see them.
 
-    def __init__(self, context: Context) -> None:
+    Which accounts he may see is asked once per account and subscription.
+
+    Args:
+        follower: of the customer's stream.
+        context: of the operation.
+    """
+
+    __slots__ = ("_allowed", "_context")
+    shape = shapes.ENVELOPE
+
+    def __init__(self, follower: Follower, context: Context) -> None:
+        super().__init__(follower)
         self._context = context
-        self._known: dict[str, bool] = {}
+        self._allowed: dict[str, bool] = {}
 
-    async def allows(self, fact: facts.Fact) -> bool:
-        """Tell whether the caller may see a fact: each account it is about is his."""
-        account = _account_of(fact)
-        if account is None:
-            return True
-        if account not in self._known:
-            self._known[account] = await self._asked(account)
-        return self._known[account]
+    @override
+    def see(self, item: stream.StreamItem) -> object:
+        """Give the envelope, or what makes one when nobody has rendered it yet."""
+        if not isinstance(item, LoggedEvent):
+            return EventEnvelope(
+                cursor=EventCursor(str(item.cursor)),
+                sequence=Int64(item.cursor.seq),
+                occurred_at=item.at,
+                category=None,
+                event=_control(item),
+            )
+        account = _account_of(item.fact)
+        seen = True if account is None else self._allowed.get(account)
+        if seen is None:
+            raise stream.Away
+        make = _open if seen else _closed
+        memo = None if self.is_alone else item.shown
+        return Shared(memo, seen, make, item, shaped=seen)
+
+    @override
+    async def learn(self, item: stream.StreamItem) -> None:
+        """Ask whether the caller may see the account that an event is about."""
+        account = _account_of(item.fact) if isinstance(item, LoggedEvent) else None
+        if account is not None and account not in self._allowed:
+            self._allowed[account] = await self._asked(account)
 
     async def _asked(self, account: str) -> bool:
         try:
@@ -71,6 +103,7 @@ _SHOWN: dict[type[facts.Fact], Callable[[Any], kinds.CustomerEvent]] = {
     facts.PaymentChanged: kinds.PaymentChanged.of,
     facts.BeneficiaryChanged: kinds.BeneficiaryChanged.of,
     facts.DeviceChanged: kinds.DeviceChanged.of,
+    facts.LimitChanged: kinds.LimitChanged.of,
     facts.SecurityEvent: kinds.SecurityEvent.of,
 }
 
@@ -79,26 +112,21 @@ def _shown(fact: facts.Fact) -> kinds.CustomerEvent:
     return _SHOWN[type(fact)](fact)
 
 
-def _withheld() -> kinds.CustomerEvent:
-    return kinds.EventWithheld(reason="NOT_VISIBLE")
+def _open(item: LoggedEvent) -> EventEnvelope:
+    return _envelope(item, _shown(item.fact))
 
 
-async def _envelope(item: stream.StreamItem, sight: _Sight) -> EventEnvelope:
-    if isinstance(item, LoggedEvent):
-        seen = await sight.allows(item.fact)
-        return EventEnvelope(
-            cursor=EventCursor(str(item.cursor)),
-            sequence=Int64(item.seq),
-            occurred_at=item.occurred_at,
-            category=item.fact.category,
-            event=_shown(item.fact) if seen else _withheld(),
-        )
+def _closed(item: LoggedEvent) -> EventEnvelope:
+    return _envelope(item, kinds.EventWithheld(reason="NOT_VISIBLE"))
+
+
+def _envelope(item: LoggedEvent, event: kinds.CustomerEvent) -> EventEnvelope:
     return EventEnvelope(
         cursor=EventCursor(str(item.cursor)),
-        sequence=Int64(item.cursor.seq),
-        occurred_at=item.at,
-        category=None,
-        event=_control(item),
+        sequence=Int64(item.seq),
+        occurred_at=item.occurred_at,
+        category=item.fact.category,
+        event=event,
     )
 
 
@@ -142,25 +170,24 @@ class Subscription:
             "are gone. `categories` filters what is delivered, not what is counted."
         ),
     )
-    async def events(
+    def events(
         self,
         info: Info,
         after: EventCursor | None = None,
         categories: list[Category] | None = None,
     ) -> AsyncGenerator[EventEnvelope, None]:
-        """Follow the customer's stream."""
+        """Follow the customer's stream; the engine takes a feed for a generator."""
         context = info.context
-        wanted = None if categories is None else frozenset(categories)
-        found = context.bank.hub.subscribe(
+        follower = Follower(
+            context.bank.hub,
+            context.bank.clock,
             context.actor.known_customer,
             _position(after),
-            wanted,
+            None if categories is None else frozenset(categories),
             context.actor.device,
         )
-        sight = _Sight(context)
-        async with aclosing(found) as items:
-            async for item in items:
-                yield await _envelope(item, sight)
+        feed = EventFeed(follower, context)
+        return cast("AsyncGenerator[EventEnvelope, None]", feed)
 
     @guards.subscription(
         level=AuthLevel.LOGIN,
@@ -190,6 +217,7 @@ class Subscription:
         found = newest.newest_balances(bank.hub, bank.clock, customer, present)
         async with aclosing(found) as changes:
             async for fact in changes:
+                context.loaders.clear()  # a frame shows the state of its moment
                 yield BalanceChanged.of(fact)
 
 

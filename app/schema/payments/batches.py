@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from app.ids import BeneficiaryId, PaymentId
 from app.payments import beneficiary as payees
 from app.payments import payment as payments
+from app.payments.limits import PayeeLimits
 from app.schema.context import Context
 from app.schema.loaders import Batch
 
@@ -27,6 +28,13 @@ async def _beneficiaries(
     return await context.bank.payees.by_ids(context.actor, keys)
 
 
+async def _payee_limits(
+    context: Context, keys: Sequence[BeneficiaryId]
+) -> Mapping[BeneficiaryId, PayeeLimits]:
+    return await context.bank.limits.of_payees(context.actor, keys)
+
+
 PAYMENT = Batch("payment", _payments)
 TIMELINE = Batch("timeline", _timelines)
 BENEFICIARY = Batch("beneficiary", _beneficiaries)
+PAYEE_LIMITS = Batch("payee limits", _payee_limits)

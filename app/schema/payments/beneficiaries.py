@@ -7,12 +7,16 @@ from strawberry import UNSET
 
 from app.ids import BeneficiaryId
 from app.payments import beneficiary as payees
+from app.payments.payee_changes import PayeeChange
 from app.realtime.facts import BeneficiaryShot
 from app.schema import paging
 from app.schema.context import Context, Info
+from app.schema.guards import AuthLevel, mutation
 from app.schema.paging import Connection, Position
-from app.schema.payments.batches import BENEFICIARY
-from app.schema.scalars import SENSITIVE, Node, field
+from app.schema.payments.batches import BENEFICIARY, PAYEE_LIMITS
+from app.schema.payments.limits import Limit
+from app.schema.refusals import UserError, answered
+from app.schema.scalars import SENSITIVE, Money, MoneyInput, Node, field
 
 _FIRST = 50
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -68,6 +72,24 @@ class Beneficiary(Node):
         over = self.cools_until is None or self.cools_until <= now
         return None if over else self.cools_until
 
+    @field(
+        description=(
+            "Largest amount per payment before `coolingUntil`; null when over."
+        )
+    )
+    async def cooling_limit(self, info: Info) -> Money | None:
+        """Read what is left of the allowance, together with the other payees'."""
+        found = await PAYEE_LIMITS.find(info.context, BeneficiaryId.parse(self.id))
+        left = None if found is None else found.cooling
+        return None if left is None else Money.of(left)
+
+    @field(description="The customer's own limit for this payee.")
+    async def limit(self, info: Info) -> Limit | None:
+        """Read the limit, together with those of the other payees."""
+        found = await PAYEE_LIMITS.find(info.context, BeneficiaryId.parse(self.id))
+        own = None if found is None else found.own
+        return None if own is None else Limit.from_room(own)
+
 
 @strawberry.type
 class BeneficiaryFields:
@@ -98,6 +120,65 @@ class BeneficiaryFields:
             after=after or None,
             filtered_by=text,
         )
+
+
+@strawberry.input(description="Fields left out stay; `limit: null` removes the limit.")
+class BeneficiaryUpdateInput:
+    """What is changed of a payee."""
+
+    id: strawberry.ID
+    nickname: str | None = strawberry.field(default=UNSET, directives=SENSITIVE)
+    favourite: bool | None = UNSET
+    limit: MoneyInput | None = UNSET
+
+    def change(self) -> PayeeChange:
+        """Give the change as the room knows it; rules are judged there."""
+        return PayeeChange(
+            id=BeneficiaryId.parse(self.id),
+            nickname=None if self.nickname is UNSET else self.nickname,
+            favourite=None if self.favourite is UNSET else self.favourite,
+            limit=self.limit.amount() if self.limit else None,
+            unlimited=self.limit is None,
+        )
+
+
+@strawberry.type
+class BeneficiaryUpdatePayload:
+    """The payee as it is now."""
+
+    user_errors: list[UserError]
+    beneficiary: Beneficiary | None = None
+
+
+@strawberry.type
+class Mutation:
+    """Changing payees."""
+
+    @mutation(
+        level=AuthLevel.LOGIN,
+        scope="payments",
+        cost=100,
+        description=(
+            "Raising or removing `limit` also answers STEP_UP_REQUIRED, on a device "
+            "that is COOLING COOLING_PERIOD."
+        ),
+    )
+    async def beneficiary_update(
+        self,
+        info: Info,
+        input: BeneficiaryUpdateInput,  # noqa: A002  -- the contract's name
+    ) -> BeneficiaryUpdatePayload:
+        """Change a payee."""
+        return await answered(BeneficiaryUpdatePayload, _update(info.context, input))
+
+
+async def _update(
+    context: Context, asked: BeneficiaryUpdateInput
+) -> BeneficiaryUpdatePayload:
+    changed = await context.bank.payee_changes.update(context.actor, asked.change())
+    return BeneficiaryUpdatePayload(
+        user_errors=[], beneficiary=Beneficiary.from_row(changed)
+    )
 
 
 async def beneficiary_node(

@@ -25,7 +25,15 @@ from app.schema.payments import words
 from app.schema.payments.batches import PAYMENT, TIMELINE
 from app.schema.payments.beneficiaries import Beneficiary, beneficiary_node
 from app.schema.refusals import ErrorCode
-from app.schema.scalars import SENSITIVE, IdempotencyKey, Money, Node, enum, field
+from app.schema.scalars import (
+    SENSITIVE,
+    IdempotencyKey,
+    Money,
+    Needs,
+    Node,
+    enum,
+    field,
+)
 
 _FIRST = 25
 
@@ -79,6 +87,13 @@ PaymentDestination = Annotated[
     Union[Account, Beneficiary],  # noqa: UP007  -- the library reads the union from the annotation
     strawberry.union("PaymentDestination"),
 ]
+
+
+def _paying(payment: "Payment") -> Account:
+    """Give the paying account that a fact holds."""
+    if payment.account is None:
+        raise LookupError("from")
+    return Account.of(payment.account)
 
 
 @strawberry.type(
@@ -175,17 +190,20 @@ class Payment(Node):
             self.known = await PAYMENT.load(info.context, PaymentId.parse(self.id))
         return self.known
 
-    @field(description="One sentence for the customer in the session's language.")
+    @field(
+        description="One sentence for the customer in the session's language.",
+        needs=Needs.NOTHING,
+    )
     def status_message(self) -> str | None:
         """Word the status and its reason."""
         reason = None if self.reason is None else errors.ErrorCode[self.reason.name]
         return words.status(self.status, reason)
 
-    @field(name="from")
+    @field(name="from", at_hand=_paying)
     async def from_(self, info: Info) -> Account:
         """Show the account that pays."""
         if self.account is not None:
-            return Account.of(self.account)
+            return _paying(self)
         found = await account_node(info.context, (await self._room(info)).from_account)
         assert found is not None, "a payment's account is its customer's"  # noqa: S101  -- our bug
         return found

@@ -16,7 +16,8 @@ from app import ids
 from app.auth.actor import Origin
 from app.errors import Forbidden, RequestFault, TooManyRequests
 from app.schema.transport.codes import Close
-from app.schema.transport.socket import Connection, Desk
+from app.schema.transport.desk import Desk
+from app.schema.transport.socket import Connection
 
 PROTOCOL = "graphql-transport-ws"
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}

@@ -7,6 +7,7 @@ foundation); RFC 9449 section 7.1 for the challenge.
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -36,6 +37,7 @@ JSON = "application/json"
 _KEPT_STATUS = frozenset({401, 403, 429, 503})  # told by status to old clients too
 _AGENT_MAX = 200
 _LANGUAGE_MAX = 35  # BCP 47: the longest tag a server must take
+_WEIGHT = re.compile(r"q=(0(\.\d{0,3})?|1(\.0{0,3})?)")
 _READ_S = 10.0  # a body that takes longer is not a phone on a slow line
 
 _PREFLIGHT = {
@@ -77,7 +79,7 @@ class GraphQLOverHttp:
         """Answer one request; nothing escapes but a cancellation."""
         headers = Headers(scope=scope)
         request_id = ids.request_id()
-        media = _media(headers.get("accept")) or GRAPHQL
+        media = _media(headers.getlist("accept")) or GRAPHQL
         extra = self._headers(headers, request_id)
         if scope["method"] == "OPTIONS" and "Access-Control-Allow-Origin" in extra:
             extra |= _PREFLIGHT
@@ -151,13 +153,15 @@ class GraphQLOverHttp:
             "X-Request-Id": request_id,
             "DPoP-Nonce": self._bank.callers.nonce(),
         }
+        if not self._settings.allowed_origins:
+            return headers
+        headers["Vary"] = "Accept, Origin"
         asking = sent.get("origin")
         if asking is not None and asking in self._settings.allowed_origins:
             headers["Access-Control-Allow-Origin"] = asking
             headers["Access-Control-Expose-Headers"] = (
                 "DPoP-Nonce, Retry-After, X-Request-Id"
             )
-            headers["Vary"] = "Accept, Origin"
         return headers
 
 
@@ -183,7 +187,7 @@ def origin_of(
 def _require_request(scope: Scope, headers: Headers) -> None:
     if scope["method"] != "POST":
         raise _Stop(405, _USE_POST, {"Allow": "POST"})
-    if _media(headers.get("accept")) is None:
+    if _media(headers.getlist("accept")) is None:
         raise _Stop(406, _NOT_ACCEPTED)
     if not _is_json(headers):
         raise _Stop(415, _NOT_JSON)
@@ -240,14 +244,36 @@ def _challenge(facts: Mapping[str, object]) -> str:
     return told if error is None else f'{told}, error="{error}"'
 
 
-def _media(accept: str | None) -> str | None:
-    """Choose the media type of the answer; None when nothing of ours is accepted."""
-    if accept is None or not accept.strip():
+def _media(accept: list[str]) -> str | None:
+    """Choose the media type of the answer; None when nothing of ours is accepted.
+
+    The greater weight wins (RFC 9110 section 12.5.1). GraphQL's own type has to be
+    named: who takes anything gets what every client reads (decision 0023).
+    """
+    weights = _weights(",".join(accept))
+    if not weights:
+        return JSON
+    graphql, plain = _weight(weights, GRAPHQL), _weight(weights, JSON)
+    if graphql > plain or (graphql == plain > 0 and GRAPHQL in weights):
         return GRAPHQL
-    wanted = {part.split(";")[0].strip().lower() for part in accept.split(",")}
-    if wanted & {GRAPHQL, "*/*", "application/*"}:
-        return GRAPHQL
-    return JSON if JSON in wanted else None
+    return JSON if plain > 0 else None
+
+
+def _weights(accept: str) -> dict[str, float]:
+    """Read the ranges of an Accept header; a weight that cannot be read is 1."""
+    found: dict[str, float] = {}
+    for part in filter(str.strip, accept.lower().split(",")):
+        name, *parameters = (one.strip() for one in part.split(";"))
+        told = [one[2:] for one in parameters if _WEIGHT.fullmatch(one)]
+        weight = float(told[0]) if told else 1.0
+        found[name] = max(weight, found.get(name, 0.0))
+    return found
+
+
+def _weight(weights: Mapping[str, float], media: str) -> float:
+    """Give the weight of the most exact range that fits."""
+    fitting = (one for one in (media, "application/*", "*/*") if one in weights)
+    return weights.get(next(fitting, ""), 0.0)
 
 
 def _is_json(headers: Headers) -> bool:

@@ -1,16 +1,18 @@
 """Runs what a socket was asked: a query once, a subscription until it ends."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from graphql import OperationType
 
 from app.auth.actor import Actor
 from app.errors import RequestFault
 from app.schema.context import Context
-from app.schema.execution import Call, Channel, Engine, Prepared
+from app.schema.execution import Call, Channel, Engine
 from app.schema.masking import Answer, Operation
+from app.schema.plan.feed import Feed
+from app.schema.prepare import Prepared
 
 if TYPE_CHECKING:
     from app.bank import Bank
@@ -32,6 +34,16 @@ class SocketOperations:
         self, actor: Actor, request: Mapping[str, object]
     ) -> AsyncGenerator[Answer, None]:
         """Yield one answer of a query, or all of a subscription."""
+        begun = await self.begin(actor, request)
+        stream = begun.answers() if isinstance(begun, Feed) else begun
+        async with aclosing(stream) as answers:
+            async for answer in answers:
+                yield answer
+
+    async def begin(
+        self, actor: Actor, request: Mapping[str, object]
+    ) -> AsyncGenerator[Answer, None] | Feed:
+        """Start what was asked: its answers, or a feed that needs no task."""
         context = Context(
             bank=self._bank, actor=actor, request_id=actor.origin.request_id
         )
@@ -39,22 +51,15 @@ class SocketOperations:
             call = Call.of(dict(request))
         except RequestFault as fault:
             told = Operation(context.request_id)
-            yield self._engine.masking.refused(fault, told, public_why=True)
-            return
-        if not self._is_stream(call):
-            yield await self._engine.run(context, call, over=Channel.SOCKET)
-            return
-        stream = await self._engine.subscribe(context, call)
-        if isinstance(stream, Answer):
-            yield stream
-            return
-        async with aclosing(_generator(stream)) as answers:
-            async for answer in answers:
-                yield answer
+            return _one(self._engine.masking.refused(fault, told, public_why=True))
+        if not await self._is_stream(call):
+            return _one(await self._engine.run(context, call, over=Channel.SOCKET))
+        started = await self._engine.subscribe(context, call)
+        return _one(started) if isinstance(started, Answer) else started
 
-    def _is_stream(self, call: Call) -> bool:
+    async def _is_stream(self, call: Call) -> bool:
         """Tell whether a subscription runs; false for what is going to be refused."""
-        prepared = self._engine.prepare(call.query)
+        prepared = await self._engine.document_in_turn(call)
         if not isinstance(prepared, Prepared):
             return False
         try:
@@ -64,6 +69,5 @@ class SocketOperations:
         return kind is OperationType.SUBSCRIPTION
 
 
-def _generator(stream: AsyncIterator[Answer]) -> AsyncGenerator[Answer, None]:
-    """The engine's stream is a generator, whose `aclose` ends what feeds it."""
-    return cast("AsyncGenerator[Answer, None]", stream)
+async def _one(answer: Answer) -> AsyncGenerator[Answer, None]:
+    yield answer

@@ -6,72 +6,37 @@ socket: the server's own and the reader. Rules: graphql.md section 11 of the des
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app import telemetry
 from app.auth.actor import Actor, Origin
-from app.clock import Clock, rfc3339
+from app.clock import rfc3339
 from app.errors import Outage, RequestFault, TooManyRequests
 from app.ids import request_id
 from app.realtime.admission import Bucket
-from app.realtime.sockets import Holder, Seat, Sockets
+from app.realtime.sockets import Holder, Seat
 from app.realtime.stream import TooSlow
-from app.schema.masking import Answer, Masking, Operation
+from app.schema.masking import Answer, Operation
+from app.schema.plan.feed import Feed
+from app.schema.plan.rendering import Rendered
 from app.schema.transport import frames
 from app.schema.transport.codes import Close
+from app.schema.transport.desk import Desk
+from app.schema.transport.lane import Lane
 from app.schema.transport.wire import wire_of
-from app.settings import Settings
 
 _VERIFY_S = 5.0
 _BURST = 20
 _REASON_MAX = 120
+_PING = b'{"type":"ping"}'
 _GOODBYE_S = 1.0
 _CLOSING_S = 10.0
-
-
-class Callers(Protocol):
-    """Who speaks: `app.auth.caller.Callers`."""
-
-    async def socket(
-        self, origin: Origin, payload: Mapping[str, object]
-    ) -> tuple[Actor, datetime | None]:
-        """Verify token and proof of `connection_init`; raises RequestFault."""
-        ...
-
-
-class Operations(Protocol):
-    """Runs GraphQL for a socket: `transport.operations`."""
-
-    def run(
-        self, actor: Actor, request: Mapping[str, object]
-    ) -> AsyncGenerator[Answer, None]:
-        """Yield the answer of a query or the answers of a subscription.
-
-        One that is refused ends the operation.
-
-        Raises:
-            TooSlow: the client reads so slowly that the socket has to go.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """What every connection of this process shares."""
-
-    settings: Settings
-    clock: Clock
-    sockets: Sockets
-    callers: Callers
-    operations: Operations
-    masking: Masking
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +65,14 @@ class Connection:
     def __init__(self, websocket: WebSocket, desk: Desk, origin: Origin) -> None:
         settings, loop = desk.settings, asyncio.get_running_loop()
         self._websocket = websocket
+        self.wire = wire_of(websocket.scope.get("extensions", {}))
         self._desk = desk
         self._origin = origin
         self._actor: Actor | None = None
         self._initialised = False
         self._ended: asyncio.Future[Ending] = loop.create_future()
-        self._operations: dict[str, asyncio.Task[None]] = {}
+        self._operations: dict[str, asyncio.Task[None] | Lane] = {}
+        self._stalled: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._late = loop.call_later(
             settings.socket_init_s, self.close, Close.INIT_LATE, "INIT_LATE"
@@ -121,7 +88,11 @@ class Connection:
 
     def ping(self) -> None:
         """Ask the phone for a sign of life."""
-        if not self._ended.done():
+        if self._ended.done():
+            return
+        if self.wire is not None and self.wire.is_free:
+            self.wire.write_text(_PING)
+        else:
             self._begin(self._ping())
 
     def close(self, code: int, reason: str = "") -> None:
@@ -134,32 +105,42 @@ class Connection:
     async def run(self) -> None:
         """Serve until either side ends; nothing of it is left afterwards."""
         seat = self._desk.sockets.open(self, self._origin.address)
+        if self.wire is not None:
+            self.wire.writer = self
         try:
             async with asyncio.TaskGroup() as self._group:
                 self._begin(self._read(seat))
-                ending = await self._ended
-                for task in self._tasks:
-                    task.cancel()
+                try:
+                    ending = await self._ended
+                finally:
+                    for work in (*self._operations.values(), *self._tasks):
+                        work.cancel()
         finally:
             self._late.cancel()
+            self.free()
+            if self.wire is not None:
+                self.wire.writer = None
             self._desk.sockets.leave(seat)
         await self._part(ending)
 
     def _begin(
         self, work: Coroutine[object, object, None], operation_id: str | None = None
     ) -> None:
+        task = self._own(work)
+        if operation_id is not None:
+            self._operations[operation_id] = task
+
+    def _own(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = self._group.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        if operation_id is not None:
-            self._operations[operation_id] = task
+        return task
 
     async def _part(self, ending: Ending) -> None:
         """Say goodbye, and cut the line of one who does not listen."""
         telemetry.socket_closes.labels(code=ending.code or "client").inc()
-        wire = wire_of(self._websocket.scope.get("extensions", {}))
-        if wire is not None:
-            wire.cut(_GOODBYE_S if ending.code == Close.SLOW else _CLOSING_S)
+        if self.wire is not None:
+            self.wire.cut(_GOODBYE_S if ending.code == Close.SLOW else _CLOSING_S)
         if ending.code is None:
             return
         try:
@@ -174,12 +155,12 @@ class Connection:
     async def _read(self, seat: Seat) -> None:
         try:
             while True:
-                message = await self._websocket.receive()
-                if message["type"] == "websocket.disconnect":
+                message = await self._heard(seat)
+                if message is None:
                     self._leave()
                     return
-                self._desk.sockets.heard(seat)
-                await self._obey(_message_in(message), seat)
+                await self._obey(message, seat)
+                del message  # an idle socket does not keep its last document
         except _Ends as end:
             self.close(end.ending.code or Close.TRY_LATER, end.ending.reason)
         except frames.Malformed as malformed:
@@ -189,6 +170,14 @@ class Connection:
         except Exception:  # noqa: BLE001  -- whatever breaks, the phone must come back
             telemetry.log.exception("socket_failed", request_id=self._origin.request_id)
             self.close(Close.TRY_LATER, "INTERNAL")
+
+    async def _heard(self, seat: Seat) -> frames.Message | None:
+        """Give the next message; None when the client has gone."""
+        message = await self._websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            return None
+        self._desk.sockets.heard(seat)
+        return _message_in(message)
 
     def _leave(self) -> None:
         if not self._ended.done():
@@ -208,9 +197,9 @@ class Connection:
             case frames.Subscribe():
                 await self._subscribe(message)
             case frames.Complete(operation_id):
-                task = self._operations.pop(operation_id, None)
-                if task is not None:
-                    task.cancel()
+                work = self._operations.pop(operation_id, None)
+                if work is not None:
+                    work.cancel()
 
     async def _init(self, payload: Mapping[str, object], seat: Seat) -> None:
         if self._initialised:
@@ -277,33 +266,98 @@ class Connection:
             await self._answer(message, actor)
 
     async def _answer(self, message: frames.Subscribe, actor: Actor) -> None:
-        run = self._desk.operations.run
+        head = b'{"id":' + orjson.dumps(message.id) + b',"type":"next","payload":'
+        task = asyncio.current_task()
         try:
-            async with aclosing(run(actor, message.request)) as answers:
+            begun = await self._desk.operations.begin(actor, message.request)
+            if isinstance(begun, Feed):
+                lane = Lane(self, begun, head, message.id)
+                self._operations[message.id] = lane
+                await self._carry(lane)
+                return
+            async with aclosing(begun) as answers:
                 async for answer in answers:
                     if answer.is_refused:
-                        self._free(message.id)
+                        self._free(message.id, task)
                         await self._send_error(message.id, answer.body["errors"])
                         return
-                    await self._send(
-                        {"id": message.id, "type": "next", "payload": answer.body}
-                    )
-            self._free(message.id)
+                    await self.pass_on(head, answer)
+            self._free(message.id, task)
             await self._send({"id": message.id, "type": "complete"})
         except TooSlow:
             self.close(Close.SLOW, "TOO_FAR_BEHIND")
         except _Gone:
             raise
         except Exception as failure:  # noqa: BLE001  -- one operation fails, the socket stays
-            self._free(message.id)
+            self._free(message.id, task)
             operation = Operation(actor.origin.request_id)
             error = self._desk.masking.failure(failure, operation)
             await self._send_error(message.id, [error])
 
-    def _free(self, operation_id: str) -> None:
+    def _free(self, operation_id: str, work: object) -> None:
         """Give the id back before the last message, so that it may be used at once."""
-        if self._operations.get(operation_id) is asyncio.current_task():
+        if self._operations.get(operation_id) is work:
             del self._operations[operation_id]
+
+    # -------------------------------------------------------------- Line
+
+    def carry(self, lane: Lane) -> asyncio.Task[None]:
+        """Run a lane in a task of this socket."""
+        return self._own(self._carry(lane))
+
+    async def _carry(self, lane: Lane) -> None:
+        try:
+            await lane.run()
+        except TooSlow:
+            self.close(Close.SLOW, "TOO_FAR_BEHIND")
+        except _Gone:
+            return
+        except Exception as failure:  # noqa: BLE001  -- one operation fails, the socket stays
+            self._free(lane.name, lane)
+            with suppress(_Gone):
+                await self._send_error(lane.name, lane.failed(failure))
+
+    async def pass_on(self, head: bytes, answer: Answer) -> None:
+        """Send one answer of an operation, as bytes where it is ready."""
+        if isinstance(answer, Rendered):
+            payload = answer.payload
+        else:
+            payload = orjson.dumps(answer.body)
+        if self.wire is not None and self.wire.is_free:
+            self.wire.write_text(head, payload, b"}")
+        else:
+            await self._write((head + payload + b"}").decode())
+
+    async def finish(self, lane: Lane, answer: Answer) -> None:
+        """Send the last answer of a lane that failed, and give its id back."""
+        self._free(lane.name, lane)
+        if answer.is_refused:
+            await self._send_error(lane.name, answer.body["errors"])
+            return
+        await self._send({"id": lane.name, "type": "next", "payload": answer.body})
+        await self._send({"id": lane.name, "type": "complete"})
+
+    # -------------------------------------------------------------- Writer
+
+    def full(self) -> None:
+        """Give a reader who does not keep up 10 s to read what waits for him."""
+        self._stalled = asyncio.get_running_loop().call_later(
+            self._desk.settings.socket_stall_s,
+            self.close,
+            Close.SLOW,
+            "SLOW_CONSUMER",
+        )
+
+    def free(self) -> None:
+        """Go on where the line was full."""
+        if self._stalled is None:
+            return
+        self._stalled.cancel()
+        self._stalled = None
+        if not self._ended.done():
+            for work in tuple(self._operations.values()):
+                if isinstance(work, Lane):
+                    work.wake()
 
     # -------------------------------------------------------------- sending
 
@@ -315,12 +369,14 @@ class Connection:
         await self._send({"id": operation_id, "type": "error", "payload": errors})
 
     async def _send(self, message: Mapping[str, object]) -> None:
+        await self._write(orjson.dumps(message).decode())
+
+    async def _write(self, text: str) -> None:
         """Write one frame; a reader who does not read for 10 s loses the socket.
 
         Raises:
             _Gone: the frame did not leave; the socket is on its way out.
         """
-        text = orjson.dumps(message).decode()
         try:
             async with asyncio.timeout(self._desk.settings.socket_stall_s):
                 await self._websocket.send_text(text)

@@ -1,0 +1,156 @@
+"""How the bank is as a whole: what this process sees, and what the others report.
+
+A change is written for the others, then announced; a process that missed the word finds
+it within five seconds. Without database or bus each still tells what it sees itself.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from app import telemetry
+from app.clock import Clock
+from app.errors import Outage
+from app.realtime.announce import Announcement, Broadcast
+from app.status import reports
+from app.status.health import Component, ComponentHealth, Health, State
+from app.status.reports import Report
+
+TOPIC = "status"
+
+_LOOK_EVERY_S = 1.0
+_READ_EVERY_S = 5.0
+_SHARE_S = 2.0
+_RENEW = timedelta(seconds=10)
+_WELL = State.OPERATIONAL
+_WORSE = {state: rank for rank, state in enumerate(State)}
+
+States = dict[Component, State]
+
+
+class Board:
+    """The cached state of every component. One per process.
+
+    Args:
+        clock: instants and pace.
+        health: what this process sees.
+        announce: tells the other processes to read again.
+    """
+
+    def __init__(
+        self, *, clock: Clock, health: Health, announce: Callable[[Announcement], None]
+    ) -> None:
+        self._clock = clock
+        self._health = health
+        self._announce = announce
+        self._process = secrets.token_hex(8)
+        self._others: list[Report] = []
+        self._reported: States = {}
+        self._renew_at: datetime | None = None
+        self._read_at: float | None = None
+        self._cause: str | None = None
+        self._hurried = asyncio.Event()
+        self._shown = _states(self.now())
+        self._turned = asyncio.Event()
+
+    def now(self) -> tuple[ComponentHealth, ...]:
+        """Tell how every offered component is: the worst that any process sees."""
+        now = self._clock.now()
+        heard = [one.health for one in self._others if one.until > now]
+        return tuple(
+            max(
+                (own, *(one for one in heard if one.component is own.component)),
+                key=lambda one: _WORSE[one.state],
+            )
+            for own in self._health.now()
+        )
+
+    async def follow(self) -> AsyncGenerator[ComponentHealth, None]:
+        """Yield every component as it is, then each that changes its state."""
+        shown: States = {}
+        while True:
+            turned = self._turned
+            for one in self.now():
+                if shown.get(one.component) is not one.state:
+                    shown[one.component] = one.state
+                    yield one
+            await turned.wait()
+
+    def heard(self, word: Broadcast) -> None:
+        """Take a broadcast of any process; only ours makes a difference."""
+        if word.topic == TOPIC:
+            self.hurry()
+
+    def hurry(self) -> None:
+        """Read soon what the others report: it changed, or a word may be lost."""
+        self._read_at = None
+        self._hurried.set()
+
+    async def run(self) -> None:
+        """Look each second, or when told to, until cancelled."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await self._hurried.wait()
+            self._hurried.clear()
+            await self.look()
+
+    async def look(self) -> None:
+        """Tell the followers, then the other processes, then hear those."""
+        self._turn()
+        cause = await self._shared()
+        if cause != self._cause:
+            self._cause = cause
+            telemetry.log.warning("status_sharing", cause=cause or "works again")
+        self._turn()
+
+    async def _shared(self) -> str | None:
+        """Write and read; a database that is slow or away is the answer's cause."""
+        try:
+            async with asyncio.timeout(_SHARE_S):
+                await self._report()
+                await self._read()
+        except (Outage, TimeoutError) as lost:
+            return lost.cause if isinstance(lost, Outage) else "database is slow"
+        return None
+
+    def _turn(self) -> None:
+        """Wake the followers if any component changed."""
+        states = _states(self.now())
+        if states == self._shown:
+            return
+        for component, state in states.items():
+            if self._shown.get(component) is not state:
+                telemetry.log.warning(
+                    "component_changed", component=component, state=state
+                )
+        self._shown = states
+        turned, self._turned = self._turned, asyncio.Event()
+        turned.set()
+
+    async def _report(self) -> None:
+        """Write what is not well here: when it changed, and before it runs out."""
+        now = self._clock.now()
+        unwell = [one for one in self._health.now() if one.state is not _WELL]
+        states = _states(unwell)
+        renewed = bool(unwell) and self._renew_at is not None and now >= self._renew_at
+        if states == self._reported and not renewed:
+            return
+        await reports.write(self._process, unwell, now)
+        self._renew_at = now + _RENEW
+        if states != self._reported:
+            self._reported = states
+            self._announce(Broadcast(TOPIC))
+
+    async def _read(self) -> None:
+        now = self._clock.monotonic()
+        if self._read_at is not None and now - self._read_at < _READ_EVERY_S:
+            return
+        self._others = await reports.of_others(self._process, self._clock.now())
+        self._read_at = now
+
+
+def _states(seen: Sequence[ComponentHealth]) -> States:
+    return {one.component: one.state for one in seen}
