@@ -165,7 +165,8 @@ class Engine:
                 result = await _settled(execute_root_selection_set(executor))
         except TimeoutError as late:
             return self.masking.broken(late, told)
-        return self.masking.result(result, told, planned.price)
+        answer = self.masking.result(result, told, planned.price)
+        return replace(answer, packable=planned.kind is OperationType.QUERY)
 
     async def subscribe(
         self, context: Context, call: Call

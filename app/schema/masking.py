@@ -42,10 +42,14 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The result: an HTTP status and the JSON object of the response."""
+    """The result: an HTTP status and the JSON object of the response.
+
+    `packable` says that nothing in it is secret, so that it may be compressed.
+    """
 
     status: int
     body: dict[str, object]
+    packable: bool = False
 
     @property
     def is_refused(self) -> bool:

@@ -32,6 +32,8 @@ SECONDS_AND_SHARES = {
     "app/realtime/sockets.py",  # spread of the pings
     "app/realtime/stream.py",  # seconds since the last read
     "app/schema/transport/http.py",  # weights of media types
+    "app/schema/transport/packing.py",  # weights of encodings
+    "app/schema/transport/weights.py",  # both
     "app/schema/transport/socket.py",  # a bucket for messages
     "app/settings.py",  # settings in seconds
     "app/status/health.py",  # share of good answers

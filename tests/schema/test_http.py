@@ -50,7 +50,7 @@ async def test_a_query_is_answered_in_the_media_type_of_graphql() -> None:
 async def test_every_answer_carries_the_headers_of_the_edge() -> None:
     for answer in (await sent(), await sent(method="GET"), await sent(body=b"{")):
         assert answer.headers["cache-control"] == "no-store"
-        assert answer.headers["vary"] == "Accept"
+        assert answer.headers["vary"] == "Accept, Accept-Encoding"
         assert answer.headers["dpop-nonce"] == "nonce-of-now"
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert len(answer.headers["x-request-id"]) == 16
@@ -342,5 +342,9 @@ async def test_a_listed_origin_may_read_and_others_may_not() -> None:
     assert preflight.status_code == 204
     assert preflight.headers["access-control-allow-methods"] == "POST"
     assert "access-control-allow-origin" not in foreign.headers
-    assert foreign.headers["vary"] == welcome.headers["vary"] == "Accept, Origin"
+    assert (
+        foreign.headers["vary"]
+        == welcome.headers["vary"]
+        == ("Accept, Accept-Encoding, Origin")
+    )
     assert "access-control-allow-credentials" not in welcome.headers

@@ -7,9 +7,8 @@ foundation); RFC 9449 section 7.1 for the challenge.
 """
 
 import asyncio
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 from starlette.datastructures import Headers
@@ -31,13 +30,14 @@ from app.errors import (
 from app.schema.context import Context
 from app.schema.execution import Call, Engine
 from app.schema.masking import Answer, Operation
+from app.schema.transport.packing import ENCODING, packed
+from app.schema.transport.weights import weights_of
 
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
 _KEPT_STATUS = frozenset({401, 403, 429, 503})  # told by status to old clients too
 _AGENT_MAX = 200
 _LANGUAGE_MAX = 35  # BCP 47: the longest tag a server must take
-_WEIGHT = re.compile(r"q=(0(\.\d{0,3})?|1(\.0{0,3})?)")
 _READ_S = 10.0  # a body that takes longer is not a phone on a slow line
 
 _PREFLIGHT = {
@@ -103,7 +103,13 @@ class GraphQLOverHttp:
         except Exception as bug:  # noqa: BLE001  -- the outer frame of the edge: masked and logged
             answer = masking.broken(bug, told)
         extra |= _told(answer)
-        await _reply(answer, media, extra)(scope, receive, send)
+        body = orjson.dumps(answer.body)
+        wishes = headers.getlist("accept-encoding")
+        small = packed(body, packable=answer.packable, sent=wishes)
+        if small is not None:
+            body, extra["Content-Encoding"] = small, ENCODING
+        reply = Response(body, answer.status, extra, f"{media}; charset=utf-8")
+        await reply(scope, receive, send)
 
     async def _answer(
         self, scope: Scope, headers: Headers, receive: Receive, request_id: str
@@ -148,14 +154,14 @@ class GraphQLOverHttp:
     def _headers(self, sent: Headers, request_id: str) -> dict[str, str]:
         headers = {
             "Cache-Control": "no-store",
-            "Vary": "Accept",
+            "Vary": "Accept, Accept-Encoding",
             "X-Content-Type-Options": "nosniff",
             "X-Request-Id": request_id,
             "DPoP-Nonce": self._bank.callers.nonce(),
         }
         if not self._settings.allowed_origins:
             return headers
-        headers["Vary"] = "Accept, Origin"
+        headers["Vary"] += ", Origin"
         asking = sent.get("origin")
         if asking is not None and asking in self._settings.allowed_origins:
             headers["Access-Control-Allow-Origin"] = asking
@@ -201,20 +207,11 @@ def _call(body: bytes) -> Call:
     return Call.of(sent)
 
 
-def _reply(answer: Answer, media: str, headers: dict[str, str]) -> Response:
-    return Response(
-        orjson.dumps(answer.body),
-        status_code=answer.status,
-        headers=headers,
-        media_type=f"{media}; charset=utf-8",
-    )
-
-
 def _for_old_clients(answer: Answer) -> Answer:
     """Answer 200 to whom accepts only application/json, but where DPoP needs more."""
     if answer.status in _KEPT_STATUS:
         return answer
-    return Answer(200, answer.body)
+    return replace(answer, status=200)
 
 
 def _told(answer: Answer) -> dict[str, str]:
@@ -250,24 +247,13 @@ def _media(accept: list[str]) -> str | None:
     The greater weight wins (RFC 9110 section 12.5.1). GraphQL's own type has to be
     named: who takes anything gets what every client reads (decision 0023).
     """
-    weights = _weights(",".join(accept))
+    weights = weights_of(accept)
     if not weights:
         return JSON
     graphql, plain = _weight(weights, GRAPHQL), _weight(weights, JSON)
     if graphql > plain or (graphql == plain > 0 and GRAPHQL in weights):
         return GRAPHQL
     return JSON if plain > 0 else None
-
-
-def _weights(accept: str) -> dict[str, float]:
-    """Read the ranges of an Accept header; a weight that cannot be read is 1."""
-    found: dict[str, float] = {}
-    for part in filter(str.strip, accept.lower().split(",")):
-        name, *parameters = (one.strip() for one in part.split(";"))
-        told = [one[2:] for one in parameters if _WEIGHT.fullmatch(one)]
-        weight = float(told[0]) if told else 1.0
-        found[name] = max(weight, found.get(name, 0.0))
-    return found
 
 
 def _weight(weights: Mapping[str, float], media: str) -> float:
