@@ -21,7 +21,8 @@ from tests.schema.tiny import (
 async def test_a_query_is_answered_with_its_price() -> None:
     answer = await asked("{ ping }")
 
-    assert answer == Answer(200, {"data": {"ping": "pong"}, "extensions": {"cost": 1}})
+    said: dict[str, object] = {"data": {"ping": "pong"}, "extensions": {"cost": 1}}
+    assert answer == Answer(200, said, packable=True)
 
 
 async def test_production_shows_no_price() -> None:
