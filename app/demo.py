@@ -31,6 +31,7 @@ _WORLD_WAIT_S = 15
 _FCM_ACCOUNT = ".sixpence/fcm-account.json"  # made by the outside world
 _STAFF = Staff(name="demo", reason="seed of the demonstration")
 _CODE_DAYS = 36_500  # the demo's codes work for ever
+_MONEY_WIDTH = 44  # of its column, whose neighbour must not be touched
 _SHOWN = 10
 _THREE = (
     (AccountKind.CURRENT, "Everyday"),
@@ -341,9 +342,10 @@ def _line(row: Row) -> str:
     money = ", ".join(
         f"{name} {figure.formatted(person.locale)}" for name, figure in row.accounts
     )
+    shown = money if len(money) <= _MONEY_WIDTH else f"{money[: _MONEY_WIDTH - 1]}…"
     return (
         f"  {person.first_name:<10}{person.number:<10}{person.phone:<14}"
-        f"{money:<46}{person.code}"
+        f"{shown:<46}{person.code}"
     )
 
 

@@ -1,0 +1,34 @@
+"""The page that `make run` ends with: one line a customer, its columns apart."""
+
+from app.demo import Person, Row, as_page
+from app.money import Money
+from tests.conftest import settings_with
+
+CODE = "73TM-H4AZ-5NWG"
+
+
+def page_of(*minors: int) -> list[str]:
+    """Print the start table with one customer who has so many accounts."""
+    person = Person("Customer 4", "10000004", "+915550000004", CODE, ())
+    names = ("Everyday", "Savings", "Travel")
+    accounts = tuple(
+        (name, Money(minor, "INR")) for name, minor in zip(names, minors, strict=False)
+    )
+    page = as_page(settings_with(), "http://127.0.0.1:8001", [Row(person, accounts)], 1)
+    return page.splitlines()
+
+
+def test_many_accounts_do_not_run_into_the_code() -> None:
+    (line,) = [
+        line for line in page_of(10_000_00, 20_000_00, 30_000_00) if CODE in line
+    ]
+
+    assert line.endswith(f"…  {CODE}")
+    assert len(line) <= 100
+
+
+def test_figures_that_fit_are_shown_whole() -> None:
+    (line,) = [line for line in page_of(48_250_00, 1_20_000_00) if CODE in line]
+
+    assert "Everyday ₹48,250.00, Savings ₹1,20,000.00" in line
+    assert line.endswith(f"   {CODE}")
