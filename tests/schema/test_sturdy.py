@@ -19,7 +19,7 @@ from uvicorn.server import ServerState
 
 from app.schema.transport.sturdy import BUFFER_MAX
 from app.schema.transport.wire import Wire
-from tests.conformance.raw import PING, PROTOCOL, frame
+from tests.conformance.raw import CLOSE, PING, PROTOCOL, frame
 from tests.realtime.patience import until
 
 HANDSHAKE = (
@@ -136,6 +136,19 @@ async def test_garbage_before_the_accept_ends_the_line_quietly(
     assert application.heard == []
 
 
+async def test_a_goodbye_before_the_accept_is_no_fault_of_ours(
+    wire: Wire, transport: FakeTransport, caplog: pytest.LogCaptureFixture
+) -> None:
+    wire.data_received(HANDSHAKE)
+    wire.data_received(frame(CLOSE, b""))
+
+    await until(lambda: not wire.tasks)  # it accepts before the line is known as lost
+    wire.connection_lost(None)
+
+    assert transport.is_closed
+    assert caplog.records == []
+
+
 async def test_pings_of_one_who_never_reads_are_not_answered(
     wire: Wire, transport: FakeTransport, application: Application
 ) -> None:
@@ -175,6 +188,7 @@ async def test_whatever_bytes_come_in_full(
 async def nothing_breaks(chunks: list[bytes], caplog: pytest.LogCaptureFixture) -> None:
     """Feed them before the accept and after it; nothing is raised, logged or left."""
     caplog.set_level(logging.ERROR)
+    caplog.clear()  # what another example left is not this one's
     for is_accepted in (False, True):
         await feed(chunks, is_accepted=is_accepted)
 

@@ -51,12 +51,28 @@ class Sturdy(WebSocketsSansIOProtocol):
             self.handle_parser_exception()
 
     @override
+    def handle_close(self, event: Frame) -> None:
+        """Answer a goodbye; who says it before the accept has gone without a word."""
+        if self.handshake_complete:
+            super().handle_close(event)
+        else:
+            self._gone_early()
+
+    @override
     def handle_parser_exception(self) -> None:
         """End a line that breaks RFC 6455; before the accept without a close frame."""
         if self.conn.close_sent is None:
-            self.transport.close()
+            self._gone_early()
         else:
             super().handle_parser_exception()
+
+    def _gone_early(self) -> None:
+        """End a line nobody accepted yet; whoever does is told that the client is gone.
+
+        Else the library would answer 500 on a line that ended, and shout.
+        """
+        self.disconnected = self.handshake_complete = True
+        self.transport.close()
 
     def _turn_away(self) -> None:
         """Answer a handshake that is none: as the library says, else by 400."""
