@@ -63,7 +63,7 @@ class Seat:
         """Give it back; a failure of a dead connection says so."""
         lost = _lost(failure, self._connection)
         if lost:
-            _ended(self._connection)
+            await self._parent.ended(self._connection)
         await self._parent.given_back(self._connection)
         if lost:
             raise ConnectionGone("08006") from failure
@@ -94,7 +94,7 @@ class Door(TransactionContext):
         except BaseException as failure:
             gone = _gone(self._connection) or _lost(failure, self._connection)
             if gone:
-                _ended(self._connection)
+                await self._parent.ended(self._connection)
             await self._parent.given_back(self._connection)
             if gone and isinstance(failure, Exception):
                 raise ConnectionGone("08006") from failure
@@ -176,6 +176,15 @@ class PostgresClient(pg.AsyncpgDBClient):
             raise
         except _WORDLESS as away:
             raise ConnectionGone(complaints.UNREACHABLE) from away
+
+    async def ended(self, connection: Any) -> None:  # noqa: ANN401  -- asyncpg is untyped
+        """End one that died while it lay in the pool, and trust none beside it.
+
+        What cut it cut them too, and the driver may not have heard: whoever asks again
+        gets a connection that was made since.
+        """
+        _ended(connection)
+        await (await self.pool()).expire_connections()
 
     async def given_back(self, connection: Any) -> None:  # noqa: ANN401  -- asyncpg is untyped
         """Give a connection back; the pool throws away one that cannot be reset."""

@@ -13,6 +13,7 @@ import pytest
 
 from app import connections, database, main, upgrade
 from app import settings as app_settings
+from app.complaints import ConnectionGone
 from app.database import Tx
 from app.errors import Outage
 from app.settings import Misconfigured, Settings
@@ -213,6 +214,26 @@ async def test_a_connection_that_died_in_the_pool_is_not_noticed_by_anybody(
 
     assert len(answers) == 6
     assert await marks() == ["m"]
+
+
+async def test_one_dead_line_takes_the_trust_from_all_that_lie_beside_it(
+    bank_database: Settings,
+) -> None:
+    before = await backends()
+
+    with pytest.raises(ConnectionGone):
+        async with database._client().acquire_connection():  # noqa: SLF001  -- the pool
+            raise asyncpg.InternalClientError("cannot switch to state 12")
+
+    assert len(before) == 5
+    assert not before & await backends()
+
+
+async def backends() -> set[int]:
+    """Name the server's ends of five connections, used at once."""
+    asked = "SELECT pg_backend_pid() AS pid FROM (SELECT pg_sleep(0.05)) AS slept"
+    found = await asyncio.gather(*(database.read_one(asked) for _ in "12345"))
+    return {row.get("pid", int) for row in found if row is not None}
 
 
 async def test_a_server_that_falls_silent_is_an_outage_in_time(

@@ -152,4 +152,4 @@ async def test_a_reader_who_goes_away_while_waiting_leaves_nothing(
 
         assert hub.readers == 0
         assert hub._watches == {}  # noqa: SLF001  -- nothing is kept
-        assert len(asyncio.all_tasks()) == before
+        await until(lambda: len(asyncio.all_tasks()) == before)
