@@ -7,7 +7,7 @@ import typer
 
 from app import settings as settings_module
 from app.adapters import UnknownAdapter
-from app.commands import audit, customers, keys, streams, terminal
+from app.commands import audit, customers, keys, payments, review, streams, terminal
 from app.errors import Outage, Refusal
 from app.settings import Misconfigured
 
@@ -22,6 +22,8 @@ bank.add_typer(keys.app, name="keys")
 bank.add_typer(customers.app, name="customers")
 bank.add_typer(audit.app, name="audit")
 bank.add_typer(streams.app, name="streams")
+bank.add_typer(review.app, name="review")
+bank.add_typer(payments.app, name="payments")
 
 
 @bank.command()

@@ -9,41 +9,33 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields
 
-from app import audit, database, identity, telemetry, upgrade
+from app import audit, cashier, database, identity, telemetry, upgrade
+from app.accounts import completing
 from app.accounts import sealed as account_sealed
-from app.accounts.accounts import Accounts
-from app.accounts.balances import Balances
-from app.accounts.transactions import Transactions
 from app.auth import sealed as auth_sealed
 from app.auth.bound import BoundDevices
-from app.auth.panic import Panics
 from app.auth.revocations import Revocations
 from app.auth.signing_ring import SigningRing
 from app.auth.throttle import Throttle
+from app.cashier import Books, MoneyRoom
 from app.clock import Clock
 from app.database import Proof
 from app.errors import Outage
 from app.identity import Doors, Ground, Identity
-from app.integrations.core_banking import CanProve, CoreBank
-from app.integrations.rails import PaymentRail
+from app.integrations.core_banking import CanProve
 from app.integrations.sms import SmsSender
 from app.notifications import coherence as notification_coherence
 from app.notifications import sealed as notification_sealed
 from app.notifications.acknowledgements import Acknowledgements
 from app.notifications.addresses import Addresses
+from app.notifications.choices import Choices
 from app.notifications.delivery import Delivery
 from app.notifications.fanout import Fanout
+from app.notifications.fates import Fates
+from app.notifications.inbox import Inbox
 from app.partners import Partners, Role, open_partners
 from app.payments import coherence as payment_coherence
 from app.payments import sealed as payment_sealed
-from app.payments.address_book import AddressBook
-from app.payments.intake import Intake
-from app.payments.jobs import Jobs as PaymentJobs
-from app.payments.limits import Limits
-from app.payments.passage import Passage
-from app.payments.payee_changes import PayeeChanges
-from app.payments.payees import Payees
-from app.payments.transfers import Transfers
 from app.realtime import coherence as stream_coherence
 from app.realtime import log
 from app.realtime.announce import Announcement, Announcer
@@ -59,28 +51,6 @@ from app.status.health import Component, Health
 from app.vault import open_vault
 
 _RESTART_S = 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Books:
-    """What customers have."""
-
-    core: CoreBank
-    accounts: Accounts
-    balances: Balances
-    transactions: Transactions
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Money:
-    """Money on its way."""
-
-    payees: Payees
-    payee_changes: PayeeChanges
-    limits: Limits
-    transfers: Transfers
-    payment_jobs: PaymentJobs
-    panics: Panics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,12 +72,21 @@ class _Told:
 
     addresses: Addresses
     acknowledgements: Acknowledgements
+    inbox: Inbox
+    fates: Fates
     relay: Relay
     delivery: Delivery
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bank(Ground, Identity, _Books, _Money, _Live, _Told):
+class _Chosen:
+    """What customers want to be told."""
+
+    choices: Choices
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bank(Ground, Identity, Books, MoneyRoom, _Live, _Told, _Chosen):
     """Every service of an opened bank."""
 
     def proofs(self) -> list[Proof]:
@@ -151,7 +130,7 @@ async def open_bank(
         partners = await open_partners(settings, clock, vault, health, stack, roles)
         ground = Ground(settings=settings, clock=clock, vault=vault)
         bank = await _wired(ground, health, partners)
-        log.open_log(clock, _heard_by(bank))
+        log.open_log(clock, _heard_by(bank), complete=completing.complete)
         if Role.WEB in roles:
             await bank.revocations.poll()  # before the first token is looked at
             await bank.board.look()
@@ -175,7 +154,7 @@ async def _wired(ground: Ground, health: Health, partners: Partners) -> Bank:
         forget=bound.forget,
         announce=announcer.announce,
     )
-    board = Board(clock=clock, health=health, announce=announcer.announce)
+    board = Board(clock, health, announcer.announce, partners.core.health)
 
     def gap() -> None:
         revocations.hurry()
@@ -208,13 +187,24 @@ async def _wired(ground: Ground, health: Health, partners: Partners) -> Bank:
         bell=told.addresses,
     )
     people = identity.wired(ground, partners, doors)
-    books = _books(ground, health, partners)
-    rail = health.watching(partners.rail, Component.TRANSFERS)
-    money = _money(ground, people, books, rail)
+    books = cashier.books_of(ground, health, partners)
+    rails = {
+        name: health.watching(rail, Component.TRANSFERS)
+        for name, rail in partners.rails.items()
+    }
+    money = cashier.money_of(ground, people, books, rails, partners.risk, health)
+    chosen = _Chosen(
+        choices=Choices(
+            clock=clock,
+            settings=settings,
+            accounts=books.accounts,
+            sessions=people.sessions,
+        )
+    )
     return Bank(
         **{
             field.name: getattr(part, field.name)
-            for part in (ground, people, books, money, live, told)
+            for part in (ground, people, books, money, live, told, chosen)
             for field in fields(part)
         }
     )
@@ -237,81 +227,11 @@ def _told(ground: Ground, partners: Partners, throttle: Throttle) -> _Told:
     fanout = Fanout(clock=clock, settings=settings, wake=delivery.wake)
     return _Told(
         addresses=Addresses(clock=clock, vault=vault, throttle=throttle),
-        acknowledgements=Acknowledgements(clock=clock),
+        acknowledgements=Acknowledgements(clock=clock, settings=settings),
+        inbox=Inbox(clock=clock),
+        fates=Fates(clock=clock),
         relay=Relay(clock=clock, consumer=NOTIFICATIONS, take=fanout.take),
         delivery=delivery,
-    )
-
-
-def _books(ground: Ground, health: Health, partners: Partners) -> _Books:
-    """Wire the accounts room; reads of the core count for its component."""
-    watched = health.watching(partners.core, Component.ACCOUNTS)
-    accounts = Accounts(
-        core=partners.core,
-        core_name=ground.settings.core_banking,
-        vault=ground.vault,
-        bank_code=ground.settings.bank_code,
-    )
-    return _Books(
-        core=partners.core,
-        accounts=accounts,
-        balances=Balances(core=watched),
-        transactions=Transactions(core=watched, accounts=accounts, clock=ground.clock),
-    )
-
-
-def _money(
-    ground: Ground, people: Identity, books: _Books, rail: PaymentRail
-) -> _Money:
-    """Wire the payments room."""
-    settings, clock = ground.settings, ground.clock
-    book = AddressBook(ground.vault)
-    payees = Payees(
-        settings=settings,
-        clock=clock,
-        book=book,
-        accounts=books.accounts,
-        sessions=people.sessions,
-        step_ups=people.step_ups,
-    )
-    limits = Limits(
-        settings=settings,
-        clock=clock,
-        accounts=books.accounts,
-        step_ups=people.step_ups,
-        outcomes=people.outcomes,
-    )
-    passage = Passage(clock=clock, accounts=books.accounts, book=book, rail=rail)
-    transfers = Transfers(
-        settings=settings,
-        clock=clock,
-        intake=Intake(
-            accounts=books.accounts,
-            balances=books.balances,
-            customers=people.customers,
-            payees=payees,
-        ),
-        limits=limits,
-        passage=passage,
-        challenges=people.challenges,
-        sessions=people.sessions,
-        throttle=people.throttle,
-    )
-    jobs = PaymentJobs(clock=clock, transfers=transfers, passage=passage)
-    return _Money(
-        payees=payees,
-        payee_changes=PayeeChanges(
-            settings=settings,
-            clock=clock,
-            book=book,
-            accounts=books.accounts,
-            sessions=people.sessions,
-            step_ups=people.step_ups,
-        ),
-        limits=limits,
-        transfers=transfers,
-        payment_jobs=jobs,
-        panics=Panics(clock=clock, moves=people.device_moves, money=transfers),
     )
 
 

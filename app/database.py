@@ -116,6 +116,7 @@ def _statement_of(client: BaseDBAsyncClient) -> Statement:
     return on_postgres
 
 
+_PATIENCE_S = 3600  # a read over everything
 _inside: ContextVar[bool] = ContextVar("inside_transaction", default=False)
 _open: set["asyncio.Task[Any]"] = set()
 _watchers: list[Callable[[str], None]] = []
@@ -259,13 +260,40 @@ async def read(sql: str, *args: Scalar) -> list[Row]:
             raise
         if state not in complaints.LOST:
             raise complaints.outage(state) from failure
+    return await _translated(_asked(sql, args))
+
+
+async def read_whole(sql: str) -> list[Row]:
+    """Run one SELECT over everything, for at most an hour: proofs at night.
+
+    Raises:
+        Outage: the database is lost or stayed busy.
+    """
+    return await _translated(_asked_patiently(sql))
+
+
+async def _translated(asking: Awaitable[list[Row]]) -> list[Row]:
     try:
-        return await _asked(sql, args)
+        return await asking
     except Exception as failure:
         state = complaints.state_of(failure)
         if state is None:
             raise
         raise complaints.outage(state) from failure
+
+
+async def _asked_patiently(sql: str) -> list[Row]:
+    client = _client()
+    if isinstance(client, sqlite_client.SqliteClient):
+        return await _asked(sql, ())
+    _counted(sql)
+    async with (
+        client.acquire_connection() as connection,
+        connection.transaction(readonly=True),
+    ):
+        await connection.execute(f"SET LOCAL statement_timeout = '{_PATIENCE_S}s'")
+        found = await connection.fetch(sql, timeout=_PATIENCE_S)
+    return [Row(columns) for columns in found]
 
 
 async def _asked(sql: str, args: Sequence[Scalar]) -> list[Row]:

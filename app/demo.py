@@ -29,6 +29,8 @@ from app.settings import Environment, Misconfigured, Settings
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _WORLD_WAIT_S = 15
 _FCM_ACCOUNT = ".sixpence/fcm-account.json"  # made by the outside world
+_APNS_KEY = ".sixpence/apns-key.p8"  # same
+_IMPS_KEY = ".sixpence/imps.key"  # same
 _STAFF = Staff(name="demo", reason="seed of the demonstration")
 _CODE_DAYS = 36_500  # the demo's codes work for ever
 _MONEY_WIDTH = 44  # of its column, whose neighbour must not be touched
@@ -143,6 +145,10 @@ async def run(settings: Settings, *, as_json: bool = False) -> int:
     settings_module.offer("SMS_HTTP_BASE_URL", world)
     settings_module.offer("PUSH_FCM_BASE_URL", f"{world}/fcm")
     settings_module.offer("PUSH_FCM_ACCOUNT_FILE", _FCM_ACCOUNT)
+    settings_module.offer("PUSH_APNS_BASE_URL", f"{world}/apns")
+    settings_module.offer("PUSH_APNS_KEY_FILE", _APNS_KEY)
+    settings_module.offer("RAILS_IMPS_BASE_URL", world)
+    settings_module.offer("RAILS_IMPS_CALLBACK_SECRETS_FILE", _IMPS_KEY)
     table: list[Row] = []
 
     def ready() -> None:
@@ -181,7 +187,9 @@ async def _world(settings: Settings) -> AsyncIterator[None]:
     """
     _require_free(settings.sandbox_port)
     arguments = ["--port", str(settings.sandbox_port), "--exit-with-parent"]
-    arguments += ["--fcm-account", _FCM_ACCOUNT]
+    arguments += ["--fcm-account", _FCM_ACCOUNT, "--apns-key", _APNS_KEY]
+    heard_at = f"http://127.0.0.1:{settings.port}/callbacks/imps"
+    arguments += ["--imps-key", _IMPS_KEY, "--imps-callbacks", heard_at]
     if settings.clock_offset_file is not None:
         arguments += ["--clock-file", str(settings.clock_offset_file)]
     child = await asyncio.create_subprocess_exec(
@@ -310,7 +318,7 @@ def as_page(settings: Settings, world: str, table: list[Row], took_s: float) -> 
         f"  GraphQL    {url + '/graphql':<36}POST, graphql-response+json",
         f"  Live       {live + '/graphql':<36}graphql-transport-ws",
         f"  Health     {url + '/readyz':<36}/metrics",
-        f"  World      {world + '/':<36}SMS, FCM; faults at /_faults",
+        f"  World      {world + '/':<36}SMS, FCM, APNs, IMPS; faults at /_faults",
         f"  Data       {_data(settings)}",
         "",
         f"  {'customer':<10}{'number':<10}{'phone':<14}{'accounts':<46}activation code",
@@ -322,6 +330,7 @@ def as_page(settings: Settings, world: str, table: list[Row], took_s: float) -> 
         [
             *lines,
             "",
+            "A payee elsewhere: Dev Malhotra, 409900000001 at SAND0000001, by IMPS.",
             "An mPIN is not listed: it is chosen on the phone and never reaches us.",
             "Try:  make phone    or",
             f"  curl -s {url}/graphql -H 'content-type: application/json' \\",

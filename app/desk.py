@@ -9,6 +9,7 @@ import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
+from zoneinfo import available_timezones
 
 from app import audit, database
 from app.accounts.account import Account
@@ -19,6 +20,7 @@ from app.database import Tx
 from app.errors import NotFound, ValidationFailed
 from app.ids import CustomerId, request_id
 from app.integrations.core_banking import AccountKind
+from app.notifications import preferences
 from app.realtime import epochs
 
 _HEADER = ["number", "name", "phone", "locale"]
@@ -140,6 +142,37 @@ async def customers_unlock(bank: FrontDesk, staff: Staff, number: str) -> int:
         ValidationFailed: who or why is missing.
     """
     return await bank.customers.unlock(staff, number)
+
+
+async def customers_zone(bank: Desk, staff: Staff, number: str, zone: str) -> None:
+    """Say in which time zone a customer lives: there quiet hours begin and end.
+
+    Raises:
+        NotFound: no customer has that number.
+        ValidationFailed: there is no such zone, or who or why is missing.
+    """
+    require_staff(staff)
+    if zone not in available_timezones():
+        raise ValidationFailed(f"{zone} is no IANA time zone, as Europe/Berlin is.")
+    customer = await bank.customers.find(number)
+    if customer is None:
+        raise NotFound("No customer has that number.")
+    entry = audit.Entry(
+        action="staff.zone_set",
+        at=bank.clock.now(),
+        request_id=request_id(),
+        customer=customer,
+        actor_kind=audit.ActorKind.STAFF,
+        actor_id=staff.name[:64],
+        object=str(customer),
+        detail={"reason": staff.reason, "zone": zone},
+    )
+
+    async def work(tx: Tx) -> None:
+        await preferences.move(tx, customer, zone)
+        audit.append(tx, entry)
+
+    await database.transaction(work, name="desk.zone")
 
 
 async def streams_new_epoch(bank: Desk, staff: Staff, number: str | None) -> int:

@@ -21,6 +21,7 @@ from app.auth.factor_changes import FactorChanges
 from app.auth.failures import Failures
 from app.auth.identification import Identification
 from app.auth.identity_proofs import IdentityProofs
+from app.auth.locales import Locales
 from app.auth.lockout import Lockout
 from app.auth.login import Logins
 from app.auth.mpin import Mpins
@@ -134,7 +135,7 @@ def wired(ground: Ground, partners: Partners, doors: Doors) -> Identity:
     )
     return Identity(
         ring=doors.ring,
-        callers=_callers(proofs, doors, tokens),
+        callers=_callers(ground, proofs, doors, tokens),
         enrolments=enrolments,
         vouching=vouching,
         devices=devices,
@@ -262,7 +263,9 @@ def _biometrics(ground: Ground, proofs: Proofs, step_ups: StepUps) -> Biometrics
     )
 
 
-def _callers(proofs: Proofs, doors: Doors, tokens: AccessTokens) -> Callers:
+def _callers(
+    ground: Ground, proofs: Proofs, doors: Doors, tokens: AccessTokens
+) -> Callers:
     """Wire what recognises people."""
     return Callers(
         proofs=proofs,
@@ -270,6 +273,7 @@ def _callers(proofs: Proofs, doors: Doors, tokens: AccessTokens) -> Callers:
         bound=doors.bound,
         revocations=doors.revocations,
         throttle=doors.throttle,
+        locales=Locales(ground.clock),
     )
 
 

@@ -27,6 +27,9 @@ class Limits(BaseSettings):
         Rate(5, 86400), description="Codes sent per number and day."
     )
     limit_resend: Limit = Field(Rate(1, 60), description="Codes sent again per number.")
+    limit_payee_check: Limit = Field(
+        Rate(20, 3600), description="Names of payees asked for by one customer."
+    )
     limit_step_ups: int = Field(3, description="Pending step-ups per session.")
     limit_push_set: Limit = Field(
         Rate(5, 86400), description="New push addresses of one device."
@@ -52,6 +55,15 @@ class Limits(BaseSettings):
     limit_sockets_customer: int = Field(5, description="Sockets per customer.")
     limit_address_sockets: int = Field(50, description="Anonymous sockets per address.")
     limit_messages: Limit = Field(Rate(60, 60), description="Messages of one socket.")
+
+    # ---- risk
+    fraud: str = Field("rules", description="Adapter that judges payments.")
+    fraud_deadline_s: float = Field(0.15, description="Wait for it, seconds.", gt=0)
+    review_s: int = Field(
+        86400,
+        description="Longest wait for a review, and then for its customer, seconds.",
+        gt=0,
+    )
 
     # ---- sizes of requests (graphql.md section 6)
     max_body_bytes: int = Field(65536, description="Largest request body.")

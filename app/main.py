@@ -23,7 +23,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
-from app import ids, page, probes, wellknown
+from app import ids, page, probes, webhooks, wellknown
 from app.bank import Bank, open_bank
 from app.partners import Role, require_shared_bus
 from app.schema import root
@@ -112,7 +112,12 @@ def create_app(settings: Settings, opener: Opener | None = None) -> FrontDoor:
     if settings.env is Environment.PRODUCTION:
         headers["Strict-Transport-Security"] = f"max-age={_YEAR_S}; includeSubDomains"
     app = FrontDoor(
-        routes=[*page.ROUTES, *probes.ROUTES, *wellknown.ROUTES],
+        routes=[
+            *page.ROUTES,
+            *probes.ROUTES,
+            *webhooks.ROUTES,
+            *wellknown.ROUTES,
+        ],
         middleware=[Middleware(SafeHeaders, headers=headers)],
         lifespan=lifespan,
     )

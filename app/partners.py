@@ -3,20 +3,26 @@
 A web process opens no text sender and no push provider: only a worker sends.
 """
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 
 from app import adapters
+from app.accounts.accounts import Accounts
+from app.auth.directory import Directory
+from app.auth.standing import Customers
 from app.clock import Clock
+from app.holders import Holders
 from app.integrations.core_banking import CoreBank
 from app.integrations.counters import Counters, SparedCounters
+from app.integrations.fraud import RiskEngine
 from app.integrations.identity import IdentityProof
 from app.integrations.push import PushProvider
-from app.integrations.rails import PaymentRail
+from app.integrations.rails import Names, PaymentRail, Settles
 from app.integrations.sms import SmsSender
 from app.realtime.bus import Bus
-from app.settings import Misconfigured, Settings
+from app.settings import Environment, Misconfigured, Settings
 from app.status.health import Component, Health
 from app.status.pushes import WatchedPush
 from app.vault import Vault
@@ -35,10 +41,11 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partners:
-    """The adapters that the settings name."""
+    """The adapters that the settings name; `rails` by their names in the contract."""
 
     core: CoreBank
-    rail: PaymentRail
+    rails: Mapping[str, PaymentRail]
+    risk: RiskEngine
     identity: IdentityProof
     counters: Counters
     bus: Bus
@@ -62,8 +69,18 @@ async def open_partners(
     """
     core_file = adapters.load(_PORTS + "core_banking", settings.core_banking)
     core: CoreBank = await core_file.connect(core_file.Settings(), clock=clock)
-    rail = adapters.load(_PORTS + "rails", settings.rails[0])
-    identity = adapters.load(_PORTS + "identity", settings.identity)
+    identity_file = adapters.load(_PORTS + "identity", settings.identity)
+    identity: IdentityProof = await identity_file.connect(settings, vault)
+    accounts = Accounts(
+        core=core,
+        core_name=settings.core_banking,
+        vault=vault,
+        bank_code=settings.bank_code,
+    )
+    people = Customers(
+        clock=clock, vault=vault, directory=Directory(vault), identity=identity
+    )
+    names = Holders(accounts=accounts, customers=people)
     sms = None
     if Role.WORKER in roles:
         sms_file = adapters.load(_PORTS + "sms", settings.sms)
@@ -72,13 +89,61 @@ async def open_partners(
         sms = health.watching(sms, Component.LOGIN)
     return Partners(
         core=core,
-        rail=await rail.connect(core=core),
-        identity=await identity.connect(settings, vault),
+        rails=await _rails(settings, clock, core, names, stack),
+        risk=await _risk(settings),
+        identity=identity,
         counters=await _counters(settings, clock, stack),
         bus=await _bus(settings, stack),
         sms=sms,
         push=await _push(settings, clock, health, stack, roles),
     )
+
+
+async def _rails(
+    settings: Settings,
+    clock: Clock,
+    core: CoreBank,
+    names: Names,
+    stack: AsyncExitStack,
+) -> Mapping[str, PaymentRail]:
+    """Open the payment rails, in order of choice.
+
+    Raises:
+        Misconfigured: two adapters are one rail, or in production one that settles
+            later would not be believed when it says that money came back.
+    """
+    in_production = settings.env is Environment.PRODUCTION
+    opened: dict[str, PaymentRail] = {}
+    for name in settings.rails:
+        file = adapters.load(_PORTS + "rails", name)
+        found: PaymentRail = await file.connect(
+            file.Settings(), core=core, clock=clock, names=names
+        )
+        stack.push_async_callback(found.close)
+        if found.caps.rail in opened:
+            raise Misconfigured(f"RAILS: {name} and another are {found.caps.rail}")
+        later = found.caps.settles is Settles.TWO_PHASE
+        if in_production and later and not found.caps.calls:
+            raise Misconfigured(
+                f"RAILS: {name} has no secrets for its callbacks, so nobody would hear "
+                "of a payment that comes back after it was settled: set "
+                f"RAILS_{name.upper()}_CALLBACK_SECRETS_FILE, or leave {name} out"
+            )
+        opened[found.caps.rail] = found
+    return opened
+
+
+async def _risk(settings: Settings) -> RiskEngine:
+    """Open what judges payments.
+
+    Raises:
+        Misconfigured: its rules are not whole.
+    """
+    file = adapters.load(_PORTS + "fraud", settings.fraud)
+    opened: RiskEngine = await file.connect(
+        file.Settings(), factor=settings.limit_factor
+    )
+    return opened
 
 
 async def _push(

@@ -27,7 +27,7 @@ PREFIX = "SIXPENCE_"
 # An adapter owns its own block: prefix, folder, file. Its Settings class checks it.
 _ADAPTER_BLOCKS = (
     *("CORE_BANKING_", "RAILS_", "SMS_", "IDENTITY_", "COUNTERS_"),
-    *("PUSH_FCM_", "PUSH_CONSOLE_"),
+    *("FRAUD_RULES_", "PUSH_APNS_", "PUSH_CONSOLE_", "PUSH_FCM_"),
 )
 
 
@@ -136,7 +136,7 @@ class Settings(Limits):
 
     # ---- partners, by the name of the adapter's file
     core_banking: str = Field("embedded", description="Adapter of the core bank.")
-    rails: Words = Field(("on_us",), description="Payment rails, in order of choice.")
+    rails: Words = Field(("on_us", "imps"), description="Rails, in order of choice.")
     sms: str = Field("http", description="Adapter that sends text messages.")
     identity: str = Field("embedded", description="Adapter of the identity proof.")
     counters: str = Field(
@@ -148,10 +148,15 @@ class Settings(Limits):
 
     # ---- push
     push: Words = Field(
-        ("fcm",), description="Adapters that reach phones, each for its addresses."
+        ("fcm", "apns"),
+        description="Adapters that reach phones, each for its addresses.",
     )
     push_ack_window_s: float = Field(
         3.0, description="Wait for a live phone before it is pushed to, seconds.", ge=0
+    )
+    push_show_amounts: bool = Field(
+        default=False,
+        description="Whether a customer may let a locked phone show amounts.",
     )
 
     # ---- documents
@@ -337,8 +342,9 @@ def _refuse_unsafe(chosen: Settings) -> None:
 def load(**chosen: object) -> Settings:
     """Read the settings from the environment; `chosen` ones win.
 
-    In demo and test rates are a thousand times wider, activation codes work again and
-    no balancer is waited for, unless the environment says otherwise.
+    In demo and test rates are a thousand times wider, activation codes work again, no
+    balancer is waited for and the risk rules may be slow, unless the environment says
+    otherwise.
 
     Raises:
         Misconfigured: an unknown name, a wrong value or an unsafe combination.
@@ -351,6 +357,7 @@ def load(**chosen: object) -> Settings:
                 "limit_factor": 1000,
                 "activation_reusable": True,
                 "lb_delay_s": 0,
+                "fraud_deadline_s": 5,
             }
             missing = relaxed.keys() - found.model_fields_set
             if missing:

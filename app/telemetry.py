@@ -5,6 +5,7 @@ decision and not an accident.
 """
 
 import logging
+import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any
@@ -67,6 +68,39 @@ payments_moved = Counter(
     "sixpence_payments",
     "Payments by the state they reached.",
     ["state"],
+    registry=registry,
+)
+risk_decisions = Counter(
+    "sixpence_risk_decisions",
+    "Payments by what the risk rules said; `why` is set when no rule could say it.",
+    ["action", "why"],
+    registry=registry,
+)
+reviews = Counter(
+    "sixpence_payment_reviews",
+    "Payments a person released or refused.",
+    ["truth"],
+    registry=registry,
+)
+callbacks = Counter(
+    "sixpence_callbacks",
+    "Calls of partners: taken, again, forged, expired, too_long.",
+    ["partner", "outcome"],
+    registry=registry,
+)
+payments_conflicts = Counter(
+    "sixpence_payments_conflicts",
+    "Payments of which a partner gave two different final answers.",
+    registry=registry,
+)
+payments_unsure_oldest = Gauge(
+    "sixpence_payments_unsure_oldest_seconds",
+    "Age of the oldest payment whose outcome nobody knows.",
+    registry=registry,
+)
+payments_with_staff = Gauge(
+    "sixpence_payments_with_staff",
+    "Payments that 48 hours of asking did not resolve.",
     registry=registry,
 )
 idempotency_replays = Counter(
@@ -183,6 +217,26 @@ addresses_pruned = Counter(
 )
 
 
+# What the database says about values: PostgreSQL tells the whole row after DETAIL, its
+# driver the argument that did not fit. It ends where a chain's next failure begins.
+_VALUES = re.compile(
+    r"(DETAIL:|invalid input for query argument \$\d+:).*?"
+    r"(?=\n[\s|+-]*(?:Traceback|During handling|The above exception)|\Z)",
+    re.DOTALL,
+)
+
+
+def _without_values(
+    _logger: object, _method: str, facts: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Cut names and notes of customers out of what the database complains about."""
+    for key in ("exception", "cause", "error"):
+        told = facts.get(key)
+        if isinstance(told, str):
+            facts[key] = _VALUES.sub(r"\1 [cut]", told)
+    return facts
+
+
 def _allow(
     _logger: object, _method: str, facts: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
@@ -205,6 +259,7 @@ def configure(form: str = "console", level: str = "info") -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _without_values,
             _allow,
             structlog.processors.JSONRenderer() if form == "json" else plain,
         ],
@@ -214,9 +269,12 @@ def configure(form: str = "console", level: str = "info") -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    # At DEBUG this logger of the ORM prints the values of every statement.
-    logging.getLogger("tortoise.db_client").setLevel(logging.INFO)
-    logging.getLogger("tortoise").setLevel(logging.INFO)
+    # At DEBUG the ORM and SQLite's driver print the values of every statement.
+    for library in ("tortoise.db_client", "tortoise", "aiosqlite"):
+        logging.getLogger(library).setLevel(logging.INFO)
+    # These print the URLs and headers of what we ask: addresses and tokens stand there.
+    for library in ("httpx", "httpcore", "hpack"):
+        logging.getLogger(library).setLevel(logging.WARNING)
 
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

@@ -3,52 +3,57 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import typer
 
-from app import audit, database, sealed, seals, telemetry, upgrade
+from app import proving, sealed, seals, telemetry, upgrade
 from app.auth import jobs as auth_jobs
 from app.auth import settling
 from app.auth.standing import Staff, require_staff
 from app.bank import Bank, loop_failed, open_bank
 from app.clock import Clock
-from app.database import Proof, Tx
-from app.ids import request_id
-from app.integrations.core_banking import CanProve
 from app.partners import Role, require_shared_bus
+from app.payments.callbacks import BATCH as CALLS
+from app.payments.callbacks import prune as prune_calls
 from app.payments.jobs import BATCH
+from app.proving import Prover
 from app.realtime import log
 from app.settings import Settings
 
 PAYMENTS_EVERY_S = 1.0
 SWEEP_EVERY_S = 30.0
 PROVE_EVERY_S = 60.0
+NIGHT_EVERY_S = 600.0  # each looks whether the night began
 PRUNE_EVERY_S = 3600.0
 KEYS_EVERY_S = 3600.0
 SEAL_EVERY_S = 60.0  # each looks whether a new hour began
-_MARGIN = timedelta(seconds=5)
 _RESTART_S = 1.0
 _LOOK_EVERY_S = 1.0
 
 
 async def run(bank: Bank) -> None:
     """Do the worker's part until cancelled; `demo` runs it beside the server."""
+    prover = Prover(bank)
     loops: dict[str, Callable[[], Awaitable[None]]] = {
         "payments": lambda: payments(bank),
+        "callbacks": lambda: callbacks(bank),
         "settle": lambda: settle(bank),
         "sweep": lambda: auth_jobs.sweep(bank.clock),
-        "prove": lambda: prove_since(bank),
+        "prove": prover.round,
+        "prove all": prover.night,
         "prune": lambda: prune(bank),
         "keys": lambda: keys(bank),
         "seal": lambda: seal(bank),
     }
     every = {
         "payments": PAYMENTS_EVERY_S,
+        "callbacks": PAYMENTS_EVERY_S,
         "settle": SWEEP_EVERY_S,
         "sweep": SWEEP_EVERY_S,
         "prove": PROVE_EVERY_S,
+        "prove all": NIGHT_EVERY_S,
         "prune": PRUNE_EVERY_S,
         "keys": KEYS_EVERY_S,
         "seal": SEAL_EVERY_S,
@@ -70,6 +75,12 @@ async def payments(bank: Bank) -> None:
         pass
 
 
+async def callbacks(bank: Bank) -> None:
+    """Bring what rails told us to its payments."""
+    while await bank.callbacks.turn() >= CALLS:
+        pass
+
+
 async def settle(bank: Bank) -> None:
     """Write what time did to phones."""
     await settling.settle_states(bank.clock, bank.device_moves)
@@ -79,6 +90,7 @@ async def prune(bank: Bank) -> None:
     """Delete events that are older than the retention."""
     kept = timedelta(days=bank.settings.event_retention_days)
     await log.prune(bank.clock.today() - kept)
+    await prune_calls(bank.clock.now() - kept)
 
 
 async def keys(bank: Bank) -> None:
@@ -99,59 +111,6 @@ async def seal(bank: Bank) -> None:
         await seals.anchor(file)
     except OSError as failure:
         telemetry.log.error("audit_not_anchored", cause=str(failure))
-
-
-async def prove_since(bank: Bank) -> None:
-    """Run every proof over what changed since its last good run; freeze on a break."""
-    for proof in bank.proofs():
-        now = bank.clock.now()
-        broken = await database.read(proof.since, await _mark(proof) - _MARGIN)
-        if broken:
-            await _alarm(bank, proof, len(broken))
-        else:
-            telemetry.coherent.labels(proof.name).set(1)
-            await _remember(proof, now)
-
-
-async def prove_all(bank: Bank) -> list[str]:
-    """Run every proof in full; gives the names of the broken ones."""
-    return [proof.name for proof in bank.proofs() if await database.read(proof.full)]
-
-
-async def _alarm(bank: Bank, proof: Proof, rows: int) -> None:
-    telemetry.coherent.labels(proof.name).set(0)
-    telemetry.log.error("proof_broken", proof=proof.name, rows=rows)
-    if not proof.freezes or not isinstance(bank.core, CanProve):
-        return
-    await bank.core.freeze(f"proof {proof.name} found {rows} broken rows")
-    await audit.alone(
-        audit.Entry(
-            action="ledger.frozen",
-            at=bank.clock.now(),
-            request_id=request_id(),
-            detail={"proof": proof.name, "rows": rows},
-        )
-    )
-
-
-async def _mark(proof: Proof) -> datetime:
-    row = await database.read_one(
-        "SELECT mark FROM proof_watermark WHERE name = $1", proof.name
-    )
-    return row.get("mark", datetime) if row else datetime(2000, 1, 1).astimezone()
-
-
-async def _remember(proof: Proof, now: datetime) -> None:
-    async def work(tx: Tx) -> None:
-        await tx.rows(
-            "INSERT INTO proof_watermark (name, mark, at) VALUES ($1, $2, $2) "
-            "ON CONFLICT (name) DO UPDATE SET mark = excluded.mark, at = excluded.at "
-            "RETURNING name",
-            proof.name,
-            now,
-        )
-
-    await database.transaction(work, name="worker.mark")
 
 
 async def _every(
@@ -216,7 +175,7 @@ async def migrate(settings: Settings) -> int:
     """Bring the schema to head and prove the books; gives the exit code."""
     steps = await upgrade.migrate(settings)
     async with open_bank(settings, frozenset()) as bank:
-        broken = await prove_all(bank)
+        broken = await proving.whole(bank)
     for step in steps:
         typer.echo(f"done  {step}")
     for name in broken:
@@ -232,22 +191,12 @@ async def unfreeze(settings: Settings, by: str, reason: str) -> int:
     Raises:
         ValidationFailed: who or why is missing.
     """
-    require_staff(Staff(name=by, reason=reason))
+    staff = Staff(name=by, reason=reason)
+    require_staff(staff)
     async with open_bank(settings, frozenset()) as bank:
-        broken = await prove_all(bank)
-        if broken or not isinstance(bank.core, CanProve):
-            typer.echo("still broken: " + ", ".join(broken))
-            return 1
-        await bank.core.unfreeze(reason)
-        await audit.alone(
-            audit.Entry(
-                action="ledger.unfrozen",
-                at=bank.clock.now(),
-                request_id=request_id(),
-                actor_kind=audit.ActorKind.STAFF,
-                actor_id=by[:64],
-                detail={"reason": reason},
-            )
-        )
+        broken = await proving.let_go(bank, staff)
+    if broken:
+        typer.echo("still broken: " + ", ".join(broken))
+        return 1
     typer.echo("Postings are allowed again.")
     return 0

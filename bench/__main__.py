@@ -2,10 +2,11 @@
 
 import argparse
 import sys
+from typing import Any
 
 import uvloop
 
-from bench import auth, fanout, home, reconnect, report
+from bench import auth, fanout, home, push, reconnect, report, transfers
 from bench.report import Rows
 
 ENGINES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
@@ -13,10 +14,13 @@ TITLES = {
     "auth": auth.TITLE,
     "fanout": fanout.TITLE,
     "home": "home screen on {engine}, every guard on; the peer does no sign-in",
+    "push": push.TITLE,
     "reconnect": reconnect.TITLE,
+    "transfers": transfers.TITLE,
 }
+PLAIN: dict[str, Any] = {"auth": auth, "push": push, "transfers": transfers}
 # Their smoke runs on one engine: the other has no path of its own.
-SHORT = {"auth", "fanout", "reconnect"}
+SHORT = {"auth", "fanout", "push", "reconnect", "transfers"}
 
 
 def main() -> int:
@@ -44,8 +48,9 @@ def main() -> int:
 
 
 async def _measured(what: str, engine: str, *, smoke: bool) -> Rows:
-    if what == "auth":
-        found = await auth.run(auth.SMOKE if smoke else auth.FULL, engine)
+    if what in PLAIN:
+        plain = PLAIN[what]
+        found = await plain.run(plain.SMOKE if smoke else plain.FULL, engine)
         return [row.written() for row in found]
     if what == "fanout":
         size = fanout.SMOKE if smoke else fanout.FULL

@@ -30,6 +30,7 @@ import uvloop
 
 from app import database, main, upgrade
 from app import settings as app_settings
+from app.accounts import completing
 from app.accounts.accounts import Opening
 from app.auth.keys import Jwk, read_jwk
 from app.auth.standing import NewCustomer, Staff
@@ -202,7 +203,7 @@ def _token(bank: Bank, tokens: AccessTokens, phone: BoundPhone) -> str:
     )
 
 
-async def _lines() -> AsyncIterator[str]:
+async def lines() -> AsyncIterator[str]:
     """Read stdin without a thread."""
     reader = asyncio.StreamReader(limit=1 << 26)
     loop = asyncio.get_running_loop()
@@ -221,7 +222,7 @@ async def run() -> int:
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Bank]:
-        wishes = _lines()
+        wishes = lines()
         order = Order.read(await anext(wishes))
         async with open_bank(settings) as bank, asyncio.TaskGroup() as group:
             owners, tokens = order.owners, list[list[str]]()
@@ -229,7 +230,7 @@ async def run() -> int:
                 owners, tokens = await seeded(bank, order)
             answer.update(owners=[one.pair for one in owners], tokens=tokens)
             tap = Tap(bank, owners)
-            log.open_log(bank.clock, tap.announce)
+            log.open_log(bank.clock, tap.announce, complete=completing.complete)
             tapping = group.create_task(_tapped(tap, wishes))
             try:
                 yield bank

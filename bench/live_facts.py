@@ -5,16 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.ids import CustomerId
-from app.realtime.facts import (
+from app.realtime.facts import BalanceChanged, Fact, PaymentChanged, TransactionPosted
+from app.realtime.shots import (
     AccountShot,
-    BalanceChanged,
     BalanceShot,
     CounterpartyShot,
-    Fact,
-    PaymentChanged,
     PaymentShot,
     StepShot,
-    TransactionPosted,
     TransactionShot,
 )
 
@@ -76,9 +73,9 @@ def transfer(payer: Owner, payee: Owner, number: int, now: datetime) -> Iterator
     """Tell both sides of a transfer that settled: five facts, two streams."""
     yield _paid(payer, number, now)
     yield balance(payer, number, now)
-    yield _posted(payer, "OUT", number, now)
+    yield posted(payer, "OUT", number, now)
     yield balance(payee, number, now)
-    yield _posted(payee, "IN", number, now)
+    yield posted(payee, "IN", number, now)
 
 
 def _paid(payer: Owner, number: int, now: datetime) -> PaymentChanged:
@@ -101,7 +98,7 @@ def _paid(payer: Owner, number: int, now: datetime) -> PaymentChanged:
     )
 
 
-def _posted(
+def posted(
     owner: Owner, direction: str, number: int, now: datetime
 ) -> TransactionPosted:
     return TransactionPosted(

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,29 @@ async def ask(port: int, request: Request) -> bytes:
     body = await _answer(reader)
     writer.close()
     return body
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One connection that is kept; one request at a time."""
+
+    port: int
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    @classmethod
+    async def open(cls, port: int) -> Self:
+        """Connect."""
+        return cls(port, *await asyncio.open_connection("127.0.0.1", port))
+
+    async def ask(self, request: Request) -> bytes:
+        """Send a request and give the body of its answer."""
+        self.writer.write(request.raw)
+        return await _answer(self.reader)
+
+    def close(self) -> None:
+        """Disconnect."""
+        self.writer.close()
 
 
 async def _lane(

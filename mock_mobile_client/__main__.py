@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mock_mobile_client import entry_devices, entry_fleet
+from mock_mobile_client import (
+    entry_abroad,
+    entry_devices,
+    entry_fleet,
+    entry_wishes,
+)
 from mock_mobile_client.entry import As, Given, commands_of, factor_of, run
 from mock_mobile_client.errors import BadEntry
 
@@ -24,8 +29,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its frames would show keys and PINs
     help="A phone of a Sixpence customer: it knows the bank only through the wire.",
 )
-beneficiary = typer.Typer(no_args_is_help=True, help="Saved payees.")
-app.add_typer(beneficiary, name="beneficiary")
 
 
 @app.callback()
@@ -118,6 +121,18 @@ def statement(
 
 
 @app.command()
+def inbox(
+    ctx: typer.Context,
+    first: Annotated[int, typer.Option(min=1, max=100, help="How many.")] = 10,
+    phone: As = "Asha-1",
+    *,
+    read: Annotated[bool, typer.Option("--read", help="Mark them read.")] = False,
+) -> None:
+    """Show what the bank told, and what became of each push."""
+    run(commands_of(ctx).inbox(phone, first, read=read))
+
+
+@app.command()
 def pay(  # noqa: PLR0913, PLR0917  -- the options of the command line
     ctx: typer.Context,
     payee: Annotated[str, typer.Argument(help="Saved payee or own account.")],
@@ -136,6 +151,16 @@ def pay(  # noqa: PLR0913, PLR0917  -- the options of the command line
 
     wish = PayWish(payee, " ".join(amount), source, key)
     run(commands.pay(phone, wish, factor))
+
+
+@app.command()
+def cancel(
+    ctx: typer.Context,
+    payment: Annotated[str, typer.Argument(help="Id of the payment.")],
+    phone: As = "Asha-1",
+) -> None:
+    """Stop a payment that waits for you, or for the bank."""
+    run(commands_of(ctx).cancel(phone, payment))
 
 
 @app.command()
@@ -187,22 +212,10 @@ def query(
     run(_queried(commands_of(ctx), phone, (document, variables, level)))
 
 
-@beneficiary.command("add")
-def add_payee(
-    ctx: typer.Context,
-    nickname: Annotated[str, typer.Argument(help="How the list shows the payee.")],
-    name: Annotated[str, typer.Argument(help="Name of the account's holder.")],
-    number: Annotated[str, typer.Argument(help="Account number at this bank.")],
-    phone: As = "Asha-1",
-) -> None:
-    """Save a payee of this bank, approved by step-up."""
-    run(commands_of(ctx).save_payee(phone, nickname, name, number))
-
-
 @app.command()
 def proof(
     ctx: typer.Context,
-    number: Annotated[int, typer.Argument(help="1 to 7")],
+    number: Annotated[int, typer.Argument(help="1 to 7, 9 or 10")],
     second: Annotated[
         str | None, typer.Option(help="Proof 6: a second web process of this bank.")
     ] = None,
@@ -274,6 +287,8 @@ def _text(document: str) -> str:
 
 entry_devices.add_to(app)
 entry_fleet.add_to(app)
+entry_wishes.add_to(app)
+entry_abroad.add_to(app)
 
 if __name__ == "__main__":
     app()

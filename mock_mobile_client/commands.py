@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from mock_mobile_client.confirm_screen import payment_lines
 from mock_mobile_client.doctor import Doctor
 from mock_mobile_client.documents import manifest
-from mock_mobile_client.enums import FactorKind, PaymentStatus
+from mock_mobile_client.enums import FactorKind
 from mock_mobile_client.errors import BadEntry, Unreachable
 from mock_mobile_client.following import (
     ComponentValue,
@@ -18,6 +19,7 @@ from mock_mobile_client.following import (
     settle_watched,
 )
 from mock_mobile_client.handset import Level, Setting
+from mock_mobile_client.inbox import receipt
 from mock_mobile_client.journeys import StepReport, play
 from mock_mobile_client.money import money
 from mock_mobile_client.phone import Phone
@@ -161,6 +163,21 @@ class Commands:
             self.screen.table([head, *rows], "<<<>>")
         return DONE
 
+    async def inbox(self, name: str, first: int, *, read: bool) -> int:
+        """Show what the bank told, and how far each push came; maybe mark it read."""
+        async with self._phone(name) as phone:
+            page = await phone.inbox.page(first)
+            left = await phone.inbox.read_all(first) if read else page.unread
+            for one in page.items:
+                mark = " " if one.read_at else "•"
+                when = one.created_at[:19].replace("T", " ")
+                self.screen.line(f"{mark} {when}  {one.title}")
+                self.screen.line(f"    {one.body}")
+                for sent in one.deliveries:
+                    self.screen.line(f"    {receipt(sent)}")
+            self.screen.line(f"{left} unread")
+        return DONE
+
     async def pay(self, name: str, wish: PayWish, approve: FactorKind) -> int:
         """Pay, show the states as they come, then the receipt."""
         async with self._phone(name) as phone:
@@ -180,13 +197,11 @@ class Commands:
                 self.screen.line(f"{'balance':<24} {text}")
         return DONE if payment.status == "SETTLED" else REFUSED
 
-    async def save_payee(
-        self, name: str, nickname: str, payee: str, number: str
-    ) -> int:
-        """Save a payee by step-up."""
+    async def cancel(self, name: str, payment: str) -> int:
+        """Stop a payment that was not approved yet, also one that is held."""
         async with self._phone(name) as phone:
-            saved = await phone.save_payee(nickname, payee, number)
-            self.screen.line(f"saved {saved.nickname}: {saved.name}, {saved.id}")
+            stopped = await phone.payments.cancel(payment)
+            self._show_payment(stopped, FactorKind.MPIN)
         return DONE
 
     async def watch(self, name: str, after: str | None, for_s: float | None) -> int:
@@ -315,13 +330,8 @@ class Commands:
 
     def _show_payment(self, payment: PaymentValue, approve: FactorKind) -> None:
         """One state of a payment, and what the person is asked for."""
-        again = "already done (replayed)" if payment.replayed else ""
-        waits = payment.status is PaymentStatus.AWAITING_AUTHORISATION
-        note = payment.id if waits else payment.status_message or payment.reason
-        self.screen.line(f"{payment.status:<24} {note or ''}  {again}".rstrip())
-        if waits:
-            text = f"{payment.amount.formatted} to {payment.payee_name}"
-            self.screen.line(f"  sign: {text}, device key and {approve}")
+        for text in payment_lines(payment, approve):
+            self.screen.line(text)
 
     def _show_step(self, report: StepReport) -> None:
         text = f"{report.number:>2} {report.title:<51} {report.took_ms:>5} ms"

@@ -11,7 +11,8 @@ from mock_mobile_client import (
     totp,
     vouching,
 )
-from mock_mobile_client.commands import DONE, REFUSED, Commands
+from mock_mobile_client.commands import DONE, REFUSED
+from mock_mobile_client.commands_wishes import WishCommands
 from mock_mobile_client.enums import DeviceState, FactorKind
 from mock_mobile_client.errors import BadEntry
 from mock_mobile_client.money import money
@@ -21,7 +22,7 @@ from mock_mobile_client.world_clock import WorldClock
 
 
 @dataclass(frozen=True, slots=True)
-class AllCommands(Commands):
+class AllCommands(WishCommands):
     """Every command of the phone."""
 
     async def devices(self, name: str, renamed: tuple[str, str] | None) -> int:

@@ -1,11 +1,10 @@
 """The notification drawer: listens at the push provider, awake or asleep.
 
-The provider's wire is FCM's as the sandbox plays it: one inbox per installation id,
-read by long polling. The bank only learns the id; `push` says what it may send there.
+The provider's wire is FCM's or APNs' as the sandbox plays it: one inbox per address,
+read by long polling. The bank only learns the address; `push` says what it may send.
 """
 
 import asyncio
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,24 +13,18 @@ from urllib.parse import quote
 
 import httpx
 
+from mock_mobile_client.carriers import carrier_of
+from mock_mobile_client.enums import Platform
 from mock_mobile_client.errors import NotReady, NotSeen, Refused, Unreachable
 from mock_mobile_client.handset import Handset, Level
 from mock_mobile_client.lines import line
 from mock_mobile_client.push import Push, PushText
-from mock_mobile_client.signing import b64url
 from mock_mobile_client.values import JsonObject
 
 APP_ID: Final = "app.sixpence.mock"
 POLL_S, SPARE_S, PAUSE_S = 25, 10.0, 0.5
 WAIT_S: Final = 15.0
 DELIVERED, OPENED = "DELIVERED", "OPENED"
-
-
-def new_installation() -> str:
-    """An installation id as Firebase makes it: 22 characters, the first of c to f."""
-    raw = bytearray(secrets.token_bytes(17))
-    raw[0] = 0b0111_0000 | raw[0] & 0b0000_1111
-    return b64url(bytes(raw))[:22]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +48,14 @@ class Drawer:
     """The notifications of one phone.
 
     Attributes:
+        carrier: Who brings its pushes.
         notes: What the screen shows, by notification id.
         pushes: Every message as it came.
         listener: Is told each notification, with its text where the bank gave one.
     """
 
-    def __init__(self, handset: Handset, sandbox: str) -> None:
+    def __init__(self, handset: Handset, sandbox: str, platform: Platform) -> None:
+        self.carrier = carrier_of(platform)
         self.notes: dict[str, Note] = {}
         self.pushes: list[Push] = []
         self.listener: Callable[[Note], None] = lambda _: None
@@ -77,10 +72,10 @@ class Drawer:
 
     @property
     def installation(self) -> str:
-        """The app's id at the provider; made once per install."""
+        """The app's address at the provider; made once per install."""
         known = self._handset.state.installation
-        if known is None:
-            known = new_installation()
+        if known is None or not self.carrier.form.fullmatch(known):
+            known = self.carrier.make()
             self._handset.keep(installation=known)
         return known
 
@@ -90,7 +85,8 @@ class Drawer:
         Raises:
             Refused: the bank does not take the address.
         """
-        address = {"kind": "FCM_FID", "value": self.installation, "appId": APP_ID}
+        kind, value = self.carrier.kind, self.installation
+        address = {"kind": kind, "value": value, "appId": APP_ID}
         given = {"input": {"address": address}}
         await self._handset.call("device_push_set", given, Level.DEVICE)
 
@@ -168,7 +164,7 @@ class Drawer:
 
     async def _poll(self) -> None:
         """Ask the provider again and again, each time for up to 25 s."""
-        place = quote(self.installation, safe="")
+        place, kind = quote(self.installation, safe=""), self.carrier.inbox_kind
         address = f"{self._sandbox}/phones/{place}/inbox"
         async with line(address, POLL_S + SPARE_S) as http:
             while True:
@@ -180,7 +176,7 @@ class Drawer:
                 except (httpx.HTTPError, ValueError):
                     await asyncio.sleep(PAUSE_S)  # the provider is away: again
                     continue
-                rows = [row for row in page["messages"] if row["kind"] == "fcm"]
+                rows = [row for row in page["messages"] if row["kind"] == kind]
                 shown = [self._show(row) for row in rows]
                 self._handset.keep(delivered=int(page["next"]))
                 await self._say()

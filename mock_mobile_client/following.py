@@ -98,7 +98,8 @@ async def settle_watched(
 ) -> PaymentValue:
     """Pay with the confirm screen open: every state is shown as it comes.
 
-    Where the line breaks the phone asks instead, as it does without one.
+    Where the line breaks the phone asks instead, as it does without one. What the bank
+    looks at first is not waited for.
 
     Args:
         payments: Of the phone.
@@ -118,12 +119,13 @@ async def settle_watched(
         if waits:
             approved = await payments.approve(order, payment, approve)
             payment = payment if told else approved
-        while told is not None and not payment.status.final:
+        held = payment.status is PaymentStatus.HELD_FOR_REVIEW
+        while told is not None and not payment.status.final and not held:
             told = await _next(screen)
             if told is not None:
                 payment = told
                 show(payment)
-    return await payments.final(payment)
+    return payment if held else await payments.final(payment)
 
 
 async def _next(screen: AsyncGenerator[PaymentValue, None]) -> PaymentValue | None:

@@ -9,7 +9,8 @@ from datetime import datetime
 from mock_mobile_client.drawer import Note
 from mock_mobile_client.enums import PaymentStatus
 from mock_mobile_client.errors import ProofFailed, expect
-from mock_mobile_client.money import money
+from mock_mobile_client.live import Live
+from mock_mobile_client.money import MoneyValue, money
 from mock_mobile_client.phone import EVERYDAY, Phone, introduce
 from mock_mobile_client.push import Push
 from mock_mobile_client.stage import SAVINGS, Stage, everyday, moved, present
@@ -23,10 +24,13 @@ MONEY_IN = "MONEY_IN"
 
 
 async def listen_for_pushes(stage: Stage) -> str:
-    """Ben's phone tells the bank its address at the provider, and listens there."""
-    await stage.ben.drawer.open()
-    installation = stage.ben.drawer.installation
-    return f"FCM installation {installation[:6]}…, told under the device key alone"
+    """Both phones tell the bank their addresses at the providers, and listen there."""
+    told = []
+    for phone in (stage.asha, stage.ben):
+        await phone.drawer.open()
+        address = phone.drawer.installation
+        told.append(f"{phone.name} {phone.drawer.carrier.name} {address[:6]}…")
+    return f"{', '.join(told)}, under the device key alone"
 
 
 async def lose_the_line(stage: Stage) -> str:
@@ -51,27 +55,36 @@ async def lose_the_line(stage: Stage) -> str:
 
 
 async def sleep_and_wake(stage: Stage) -> str:
-    """A phone that sleeps gets a push, and nothing about money is in it."""
-    ben, (_, live) = stage.ben, stage.streams
-    before, start = await everyday(ben), present(live.picture.sequence)
-    await ben.sleep()
-    await stage.asha.pay(ben.owner.name, SHARE.times(SHARES))
+    """Phones that sleep get pushes, and nothing about money is in them."""
+    asha_live, ben_live = stage.streams
+    wakes = (
+        (stage.ben, ben_live, stage.asha, SHARE.times(SHARES + 1)),
+        (stage.asha, asha_live, stage.ben, SHARE),
+    )
+    told = [await _woken(*one) for one in wakes]
+    return f"{', '.join(told)}; no amount in them; caught up"
+
+
+async def _woken(phone: Phone, live: Live, payer: Phone, amount: MoneyValue) -> str:
+    """One phone sleeps, is paid, hears of it by its provider, and resumes."""
+    before, start = await everyday(phone), present(live.picture.sequence)
+    await phone.sleep()
+    await payer.pay(phone.owner.name, amount)
 
     def is_news(push: Push) -> bool:
         return push.category == MONEY_IN and push.sequence > start
 
-    note = await ben.drawer.until_note(is_news, "the push")
+    note = await phone.drawer.until_note(is_news, "the push")
     note.push.expect_bare()
     _expect_no_figure(note)
     expect("times shown", 1, note.came)
-    await ben.wake()
+    await phone.wake()
     _exact(live.picture.resume, start)
-    lag_ms = await _lag_ms(ben, note, live.picture.resume)
-    await ben.drawer.tap(note.push.id)
-    fresh = await moved(ben, before, SHARE.times(SHARES))
-    await live.until_shown((await ben.account(EVERYDAY)).id, fresh)
-    title = present(note.text).title
-    return f'FCM "{title}" after {lag_ms:.0f} ms, no amount in it; awake, caught up'
+    lag_ms = await _lag_ms(phone, note, live.picture.resume)
+    await phone.drawer.tap(note.push.id)
+    fresh = await moved(phone, before, amount)
+    await live.until_shown((await phone.account(EVERYDAY)).id, fresh)
+    return f"{note.push.service} wakes {phone.name} after {lag_ms:.0f} ms"
 
 
 def _exact(resume: Resume, start: int) -> int:

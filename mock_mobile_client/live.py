@@ -331,9 +331,11 @@ class Live:
         try:
             if what.reaction is Reaction.RENEW:
                 await self._line.renew(used)
-        except (Refused, NotReady, Unreachable):
+        except (Refused, NotReady):
             await self._end(closed)
             return
+        except Unreachable:  # it will say the same when it is back
+            wait_s = max(wait_s, _drawn(verdict(LINE_BROKEN, "", self._attempt)))
         await asyncio.sleep(wait_s)
 
     async def _end(self, error: PhoneError) -> None:

@@ -39,19 +39,23 @@ class Order:
         payee: An own account, or a saved payee.
         amount: With the exponent of the account's currency.
         key: The idempotency key; kept over every retry.
+        quote: Id of the quote whose fee and rail count.
     """
 
     source: AccountValue
     payee: AccountValue | BeneficiaryValue
     amount: MoneyValue
     key: str = field(default_factory=new_key)
+    quote: str | None = None
 
     def variables(self) -> JsonObject:
         """The variables of paymentCreate; the same at every send."""
         own = isinstance(self.payee, AccountValue)
         kind = "ownAccountId" if own else "beneficiaryId"
+        quoted = {} if self.quote is None else {"quoteId": self.quote}
         return {
-            "input": {
+            "input": quoted
+            | {
                 "idempotencyKey": self.key,
                 "fromAccountId": self.source.id,
                 "to": {kind: self.payee.id},
@@ -66,6 +70,12 @@ class Order:
         else:
             name, address = self.payee.name, last_digits(self.payee.masked_account)
         return PaymentIntent(payment_id, self.amount, self.source.id, name, address)
+
+
+def factor_for(challenge: ChallengeValue, wished: FactorKind) -> FactorKind:
+    """What the person is asked for: a risky payment takes more than a passkey."""
+    is_risky = wished not in challenge.allowed and FactorKind.MPIN in challenge.allowed
+    return FactorKind.MPIN if is_risky else wished
 
 
 class Payments:
@@ -102,7 +112,8 @@ class Payments:
         if challenge is None:
             raise NotReady(f"{payment.id} cannot be approved on this phone now")
         intent = order.intent(payment.id)
-        return await self._session.answer(challenge, intent, factor=factor)
+        chosen = factor_for(challenge, factor)
+        return await self._session.answer(challenge, intent, factor=chosen)
 
     async def approve(
         self,
@@ -111,6 +122,8 @@ class Payments:
         factor: FactorKind = FactorKind.MPIN,
     ) -> PaymentValue:
         """Approve with the mPIN or a passkey; the payment as it is right after.
+
+        A risky payment is approved with the mPIN, whatever the person wished for.
 
         Raises:
             Refused: INVALID_CREDENTIAL, CHALLENGE_EXPIRED and the like.
@@ -128,6 +141,16 @@ class Payments:
         answer = await self._session.call("payment_challenge", asked)
         return PaymentValue.read(answer["payment"])
 
+    async def cancel(self, payment_id: str) -> PaymentValue:
+        """Stop a payment before its approval, also one that is under review.
+
+        Raises:
+            Refused: TOO_LATE, or no such payment of this customer.
+        """
+        asked = {"input": {"id": payment_id}}
+        answer = await self._session.call("payment_cancel", asked)
+        return PaymentValue.read(answer["payment"])
+
     async def refuse(self, payment: PaymentValue) -> PaymentValue:
         """Say no to a waiting payment: it is CANCELLED, without key or factor.
 
@@ -143,11 +166,16 @@ class Payments:
     async def settle(
         self, order: Order, approve: FactorKind = FactorKind.MPIN
     ) -> PaymentValue:
-        """Create, approve, and wait until the payment moves no more."""
+        """Create, approve, and wait until the payment moves no more.
+
+        One that the bank looks at first is given as it is: held.
+        """
         require_held(self._session.handset, approve)
         payment = await self.create(order)
         if payment.status is PaymentStatus.AWAITING_AUTHORISATION:
             payment = await self.approve(order, payment, approve)
+        if payment.status is PaymentStatus.HELD_FOR_REVIEW:
+            return payment
         return await self.final(payment)
 
     async def final(self, payment: PaymentValue) -> PaymentValue:

@@ -20,6 +20,7 @@ from mock_mobile_client.enums import FactorKind
 from mock_mobile_client.errors import BadEntry, NotReady, NotSeen, Refused
 from mock_mobile_client.factors import require_held
 from mock_mobile_client.handset import Handset, Level, Setting
+from mock_mobile_client.inbox import BankInbox
 from mock_mobile_client.live import Live
 from mock_mobile_client.money import MoneyValue
 from mock_mobile_client.notifications import Inbox
@@ -54,6 +55,7 @@ class Phone:
         session: Sign-in and approvals.
         payments: Create, approve, lose and repeat.
         drawer: Its notifications; it listens once it was opened.
+        inbox: What the bank told the customer, kept.
     """
 
     def __init__(
@@ -91,7 +93,8 @@ class Phone:
         self.handset = Handset(self.name, url, setting)
         self.session = Session(self.handset, self.owner.pin, self.owner.finger)
         self.payments = Payments(self.session)
-        self.drawer = Drawer(self.handset, self.sandbox)
+        self.drawer = Drawer(self.handset, self.sandbox, self.owner.platform)
+        self.inbox = BankInbox(self.session)
         self._live: Live | None = None
         self._heard = self._watched = False
 

@@ -13,13 +13,17 @@ from mock_mobile_client.enums import PaymentStatus
 from mock_mobile_client.errors import ProofFailed, Refused, expect
 from mock_mobile_client.handset import Setting
 from mock_mobile_client.money import money
+from mock_mobile_client.own_servers import own_bank
 from mock_mobile_client.payments import Order, new_key
 from mock_mobile_client.phone import EVERYDAY, Phone
+from mock_mobile_client.pin import ITERATIONS_MIN
 from mock_mobile_client.proofs_approval import proof_07
+from mock_mobile_client.proofs_kill import Size, proof_09
 from mock_mobile_client.proofs_live import proof_03
-from mock_mobile_client.proofs_lost_phone import proof_06
+from mock_mobile_client.proofs_lost_phone import NO_SECOND, proof_06
 from mock_mobile_client.proofs_resume import proof_04
 from mock_mobile_client.proofs_sign_in import proof_05
+from mock_mobile_client.proofs_two_people import proof_10
 from mock_mobile_client.stage import (
     SAVINGS,
     Tell,
@@ -29,6 +33,7 @@ from mock_mobile_client.stage import (
     present,
     silent,
 )
+from mock_mobile_client.store import MemoryStore
 from mock_mobile_client.values import BalanceValue, PaymentValue
 from mock_mobile_client.world_clock import SKIPPED, WorldClock
 
@@ -113,6 +118,19 @@ async def proof_02(
         expect("as at first", first.available, (await everyday(asha)).available)
 
 
+async def proof_09_alone(
+    _url: str, _sandbox: str, setting: Setting | None = None, tell: Tell = silent
+) -> None:
+    """End a bank that is started for it by kill -9: nobody else's is touched.
+
+    The phones are new, whatever the setting's store: so is the bank.
+    """
+    used = replace(setting or Setting(iterations=ITERATIONS_MIN), store=MemoryStore())
+    async with own_bank() as bank:
+        await proof_09(bank, used, tell, Size(kills=1))
+    tell(f"the worker apart from the web: {NO_SECOND}")
+
+
 Proof = Callable[[str, str, Setting | None, Tell], Coroutine[None, None, None]]
 PROOFS: dict[int, Proof] = {
     1: proof_01,
@@ -122,6 +140,8 @@ PROOFS: dict[int, Proof] = {
     5: proof_05,
     6: proof_06,
     7: proof_07,
+    9: proof_09_alone,
+    10: proof_10,
 }
 
 

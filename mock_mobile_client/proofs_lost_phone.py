@@ -18,7 +18,14 @@ from mock_mobile_client.live import Live
 from mock_mobile_client.money import money
 from mock_mobile_client.phone import Phone, introduce
 from mock_mobile_client.pin import ITERATIONS_MIN
-from mock_mobile_client.stage import Tell, everyday, grow_up, present, silent
+from mock_mobile_client.stage import (
+    Tell,
+    bound_anew,
+    everyday,
+    grow_up,
+    present,
+    silent,
+)
 from mock_mobile_client.values import DeviceRow, JsonObject, PaymentValue
 from mock_mobile_client.world_clock import SKIPPED, WorldClock
 
@@ -60,7 +67,7 @@ async def proof_06(
         grown = await grow_up((asha, third, ben), WorldClock(sandbox))
         await introduce(asha, ben)
         await introduce(ben, asha)
-        await _young(lost)
+        await bound_anew(lost)
         case = _Case(asha, third, lost, ben, tell)
         await case.young_one_revokes()
         if not grown:
@@ -210,16 +217,6 @@ class _Case:
     async def _row(self, phone: Phone) -> DeviceRow:
         """A phone as Asha-1's list has it."""
         return await devices.find(self.asha.session, phone.handset.device_id)
-
-
-async def _young(phone: Phone) -> None:
-    """Bind a phone anew, so that its waiting time runs."""
-    if phone.handset.state.key_pem is not None:
-        try:
-            await devices.forget(phone.handset)
-        except Refused:
-            phone.handset.unbind()  # the bank forgot it already
-    await phone.start()
 
 
 async def _refused(call: Awaitable[object]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
 
+from mock_mobile_client.carriers import APNS, FCM
 from mock_mobile_client.errors import ProofFailed, expect
 from mock_mobile_client.values import JsonObject
 
@@ -18,14 +19,28 @@ DATA: Final = {
     "e": re.compile(r"[a-z2-7]{8}"),
     "s": re.compile(r"[0-9]{1,19}"),
 }
+KEYS: Final = {
+    "titleKey": re.compile(r"push\.[a-z_]{2,40}\.title"),
+    "bodyKey": re.compile(r"push\.[a-z_]{2,40}\.body"),
+}
 AROUND: Final = {
     "name": re.compile(r"projects/[a-z0-9-]+/messages/[0-9a-z:%]+"),
     "collapseKey": re.compile(r"approve|service|news"),
     "ttl": re.compile(r"[0-9]{1,7}s"),
     "priority": re.compile(r"HIGH|NORMAL"),
     "tag": re.compile(r"[a-z]{3}_[0-9a-f]{32}"),
-    "titleKey": re.compile(r"push\.[a-z_]{2,40}\.title"),
-    "bodyKey": re.compile(r"push\.[a-z_]{2,40}\.body"),
+    **KEYS,
+}
+AROUND_APNS: Final = {
+    "id": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    "environment": re.compile(r"PRODUCTION|DEVELOPMENT"),
+    "topic": re.compile(r"app\.sixpence\.[a-z]{2,20}"),
+    "pushType": re.compile(r"alert"),
+    "priority": re.compile(r"10|5"),
+    "expiration": re.compile(r"[0-9]{10}"),
+    "collapseId": re.compile(r"[a-z]{3}_[0-9a-f]{32}"),
+    "mutable-content": re.compile(r"1"),
+    **KEYS,
 }
 
 
@@ -34,6 +49,7 @@ class Push:
     """One message of the provider, as it reached the phone.
 
     Attributes:
+        service: Who carried it: FCM or APNs.
         id: `ntf_…`; the same id replaces itself on the screen.
         category: What kind of news.
         epoch: The stream, and with `sequence` the event it is about.
@@ -43,6 +59,7 @@ class Push:
         body: Everything the provider passed on.
     """
 
+    service: str
     id: str
     category: str
     epoch: str
@@ -54,21 +71,22 @@ class Push:
 
     @classmethod
     def read(cls, row: JsonObject, came_at: float) -> Self:
-        """Read one row of kind `fcm` of the provider's inbox.
+        """Read one row of kind `fcm` or `apns` of the provider's inbox.
 
         Raises:
             ProofFailed: it says more, or something else, than a push may.
         """
         body: JsonObject = row["body"]
-        data: JsonObject = body["data"]
+        data, around = _parts(row["kind"], body)
         expect("fields of a push", set(DATA), set(data))
         _expect_forms(data, DATA)
         return cls(
+            service=APNS.name if row["kind"] == APNS.inbox_kind else FCM.name,
             id=data["n"],
             category=data["t"],
             epoch=data["e"],
             sequence=int(data["s"]),
-            key=str(body.get("titleKey") or ""),
+            key=str(around.get("titleKey") or ""),
             at=row["at"],
             came_at=came_at,
             body=body,
@@ -83,10 +101,13 @@ class Push:
         Raises:
             ProofFailed: it was told more.
         """
-        around = {name: one for name, one in self.body.items() if name != "data"}
-        expect("fields around a push", set(), set(around) - set(AROUND))
-        _expect_forms(around, AROUND)
-        _expect_forms(self.body["data"], DATA)
+        apple = self.service == APNS.name
+        kind = APNS.inbox_kind if apple else FCM.inbox_kind
+        forms = AROUND_APNS if apple else AROUND
+        data, around = _parts(kind, self.body)
+        expect("fields around a push", set(), set(around) - set(forms))
+        _expect_forms(around, forms)
+        _expect_forms(data, DATA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +130,20 @@ class PushText:
             body=node["body"],
             deep_link=node["deepLink"],
         )
+
+
+def _parts(kind: str, body: JsonObject) -> tuple[JsonObject, JsonObject]:
+    """Part a message into the app's data and everything around it, flat."""
+    if kind != APNS.inbox_kind:
+        return body["data"], {name: one for name, one in body.items() if name != "data"}
+    payload, around = dict(body["payload"]), dict(body)
+    aps: JsonObject = payload.pop("aps", {})
+    alert: JsonObject = aps.get("alert", {})
+    del around["payload"]
+    named = {"title-loc-key": "titleKey", "loc-key": "bodyKey"}
+    around |= {name: one for name, one in aps.items() if name != "alert"}
+    around |= {named.get(name, name): one for name, one in alert.items()}
+    return payload, around
 
 
 def _expect_forms(values: JsonObject, forms: Mapping[str, re.Pattern[str]]) -> None:

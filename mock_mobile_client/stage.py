@@ -2,18 +2,19 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from mock_mobile_client import devices
 from mock_mobile_client.enums import DeviceState
-from mock_mobile_client.errors import NotReady, expect
+from mock_mobile_client.errors import NotReady, Refused, expect
 from mock_mobile_client.handset import Setting
 from mock_mobile_client.live import Live
 from mock_mobile_client.money import MoneyValue
+from mock_mobile_client.people import Person, person
 from mock_mobile_client.phone import EVERYDAY, Phone, introduce
 from mock_mobile_client.pin import ITERATIONS_MIN
-from mock_mobile_client.values import BalanceValue, HomeValue
+from mock_mobile_client.values import BalanceValue, HomeValue, PaymentValue
 from mock_mobile_client.world_clock import WorldClock
 
 SAVINGS = "Savings"
@@ -34,6 +35,9 @@ class Stage:
     ben_live: Live | None = None
     asha_before: BalanceValue | None = None
     ben_before: BalanceValue | None = None
+    abroad: PaymentValue | None = None
+    abroad_before: BalanceValue | None = None
+    gone: MoneyValue | None = None
 
     @property
     def streams(self) -> tuple[Live, Live]:
@@ -78,6 +82,21 @@ async def grow_up(phones: Sequence[Phone], clock: WorldClock) -> bool:
     for phone in phones:
         await phone.login()
     return True
+
+
+def holding(name: str, like: Phone) -> Person:
+    """Give a person of the demo who holds a phone of the same make."""
+    return replace(person(name), platform=like.owner.platform)
+
+
+async def bound_anew(phone: Phone) -> None:
+    """Enrol a phone as if it were new, and sign in; its waiting time runs again."""
+    if phone.handset.state.key_pem is not None:
+        try:
+            await devices.forget(phone.handset)
+        except Refused:
+            phone.handset.unbind()  # the bank forgot it already
+    await phone.start()
 
 
 @asynccontextmanager

@@ -65,7 +65,7 @@ class PhoneState:
             after a lost answer the same one is sent again.
         cursor: Place in the event stream, stored with what it led to.
         shown: What it led to: name and figures by account id.
-        installation: The app's own id at the push provider, made once per install.
+        installation: The app's address at the push provider, made once per install.
         delivered: Number of the last message that the provider delivered.
         unanswered: Calls to be sent again.
         passkeys: The person's passkeys; they outlive the binding of the phone.

@@ -69,6 +69,7 @@ class Picture:
         by_event: Balances told by `events`, by account id.
         by_snapshot: Balances told by `balanceChanged`, by account id.
         names: Names of the accounts seen.
+        unread: The badge, as the newest InboxAdded told it; None before the first.
         applied: Every event applied, in order, control events included.
         repeated: Events that came although they were applied before.
     """
@@ -78,6 +79,7 @@ class Picture:
     by_event: dict[str, BalanceValue] = field(default_factory=dict)
     by_snapshot: dict[str, BalanceValue] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    unread: int | None = None
     applied: list[Event] = field(default_factory=list)
     repeated: list[Event] = field(default_factory=list)
 
@@ -115,6 +117,8 @@ class Picture:
             return False
         if event.kind == "BalanceChanged":
             self.show(event.body, self.by_event)
+        elif event.kind == "InboxAdded":
+            self.unread = event.body["unreadCount"]
         self._moved(event)
         return True
 
@@ -172,6 +176,7 @@ def describe(event: Event) -> str:
         "CaughtUp": _caught_up,
         "BalanceChanged": _balance,
         "PaymentChanged": _payment,
+        "InboxAdded": _inbox,
     }
     word, text = told.get(event.kind, _other)(event)
     return f"{word:<9} {text}"
@@ -198,6 +203,13 @@ def _balance(event: Event) -> tuple[str, str]:
 def _payment(event: Event) -> tuple[str, str]:
     payment = event.body["payment"]
     return "payment", f"{payment['id']} {payment['status']}   seq {event.sequence}"
+
+
+def _inbox(event: Event) -> tuple[str, str]:
+    item = event.body["item"]
+    read = "read: " if item["readAt"] else ""
+    text = f"{read}{item['title']}, {event.body['unreadCount']} unread"
+    return "inbox", f"{text}   seq {event.sequence}"
 
 
 def _other(event: Event) -> tuple[str, str]:

@@ -130,6 +130,7 @@ class HomeValue:
 
     display_name: str
     stream_position: str
+    unread: int
     accounts: tuple[AccountValue, ...]
 
     @classmethod
@@ -138,6 +139,7 @@ class HomeValue:
         return cls(
             display_name=node["displayName"],
             stream_position=node["streamPosition"],
+            unread=node["unreadCount"],
             accounts=tuple(AccountValue.read(row) for row in node["accounts"]),
         )
 

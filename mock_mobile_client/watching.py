@@ -84,7 +84,7 @@ class Watch:
         happened = [e.occurred_at for e in events if e.sequence == push.sequence]
         title = push.category if note.text is None else f'"{note.text.title}"'
         lag = _lag(push.came_at, happened[0] if happened else push.at)
-        self._say(f"push      FCM {title} seq {push.sequence}{lag}")
+        self._say(f"push      {push.service} {title} seq {push.sequence}{lag}")
 
     def _say(self, line: str) -> None:
         self._tell(f"{time.strftime('%H:%M:%S')} {line}")

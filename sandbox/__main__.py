@@ -15,7 +15,9 @@ from typing import Final
 import uvicorn
 from typing_extensions import override
 
+from sandbox.apns_key import UPDATES_MAX, Signers, write_key
 from sandbox.app import create_app
+from sandbox.calls import Listener, shared_key
 from sandbox.fcm_account import TOKEN_S, Tokens, write_account
 from sandbox.line import HOST, Line, listen
 
@@ -73,7 +75,13 @@ def main(arguments: list[str] | None = None) -> int:
 async def _serve(port: socket.socket, asked: argparse.Namespace) -> None:
     line = Line()
     config = uvicorn.Config(
-        create_app(line, asked.clock_file, _tokens(port, asked)),
+        create_app(
+            line,
+            asked.clock_file,
+            _tokens(port, asked),
+            _signers(asked),
+            _listener(asked),
+        ),
         http="httptools",
         ws="none",
         log_config=None,
@@ -93,6 +101,17 @@ def _tokens(port: socket.socket, asked: argparse.Namespace) -> Tokens:
     if asked.fcm_account is not None:
         write_account(asked.fcm_account, f"http://{HOST}:{port.getsockname()[1]}")
     return Tokens(asked.fcm_account, asked.fcm_token_s)
+
+
+def _signers(asked: argparse.Namespace) -> Signers:
+    if asked.apns_key is not None:
+        write_key(asked.apns_key)
+    return Signers(asked.apns_key, asked.apns_updates)
+
+
+def _listener(asked: argparse.Namespace) -> Listener:
+    key = b"" if asked.imps_key is None else shared_key(asked.imps_key)
+    return Listener(asked.imps_callbacks if key else None, key)
 
 
 def _watch_parent(server: World) -> None:
@@ -126,6 +145,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--fcm-token-s", type=int, default=TOKEN_S, help="life of a bearer token"
+    )
+    parser.add_argument(
+        "--apns-key", type=Path, help="key file of Apple's; made once and then kept"
+    )
+    parser.add_argument(
+        "--apns-updates",
+        type=int,
+        default=UPDATES_MAX,
+        help="other provider tokens that Apple takes within 20 minutes",
+    )
+    parser.add_argument(
+        "--imps-callbacks", help="where the bank hears of payments; needs --imps-key"
+    )
+    parser.add_argument(
+        "--imps-key", type=Path, help="file of the key they are signed with, once made"
     )
     parser.add_argument(
         "--exit-with-parent",

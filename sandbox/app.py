@@ -11,14 +11,20 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from sandbox import fcm, fcm_account
+from sandbox import apns, fcm, fcm_account, imps
+from sandbox.apns_errors import DEVELOPMENT, MAGIC, ONE_SIDED, SLOW, STATUS
+from sandbox.apns_key import Signers
+from sandbox.calls import Caller, Listener
 from sandbox.clock import WorldClock
 from sandbox.faults import FaultPlan
 from sandbox.fcm_account import Tokens
+from sandbox.imps import Imps
 from sandbox.inbox import Inboxes
 from sandbox.intake import Endpoint, Refused, json_object, refused
 from sandbox.line import Line
 from sandbox.sms import SmsGateway
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class _Path(NamedTuple):
@@ -31,7 +37,11 @@ class _Path(NamedTuple):
 
 
 def create_app(
-    line: Line, clock_file: Path | None = None, tokens: Tokens | None = None
+    line: Line,
+    clock_file: Path | None = None,
+    tokens: Tokens | None = None,
+    signers: Signers | None = None,
+    listener: Listener | None = None,
 ) -> Starlette:
     """Build the outside world with nothing in it yet.
 
@@ -39,12 +49,18 @@ def create_app(
         line: breaks connections; it is told its server afterwards.
         clock_file: offset file of the bank's clock, None where time cannot be moved.
         tokens: who may send by FCM; None lets nobody.
+        listener: where the bank hears of payments; None: it is not called.
+        signers: who may send by Apple's service; None lets nobody.
     """
     clock = WorldClock(clock_file)
     inboxes = Inboxes(clock)
     plan = FaultPlan(line)
     line.at_close(inboxes.wake)
+    apple = apns.Apns(inboxes, signers or Signers(None), clock)
     partners = _partners(plan, inboxes, tokens or Tokens(None))
+    partners += _apple(plan, apple)
+    caller = Caller(clock, listener or Listener())
+    partners += _rail(plan, Imps(clock, plan, caller))
     control = _control(plan, inboxes, clock)
     page = _page([*partners, *control])
 
@@ -53,9 +69,11 @@ def create_app(
 
     front = _Path("GET", "/", show_page, "this page")
     paths = [front, *partners, *control]
+    routes = [Route(p.path, p.endpoint, methods=[p.method]) for p in paths]
     return Starlette(
-        routes=[Route(p.path, p.endpoint, methods=[p.method]) for p in paths],
+        routes=[*routes, Route(apns.LOST_ROUTE, apple.lost, methods=_METHODS)],
         exception_handlers={Refused: refused},
+        lifespan=caller.calling,
         # A page of another site must not read the texts by naming itself 127.0.0.1.
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
@@ -90,6 +108,51 @@ def _partners(plan: FaultPlan, inboxes: Inboxes, tokens: Tokens) -> list[_Path]:
     ]
 
 
+def _rail(plan: FaultPlan, rail: Imps) -> list[_Path]:
+    fates = "; ".join(f"{digits} {says}" for digits, says in imps.SAYS.items())
+    doors = {
+        ("POST", imps.NAMES, "who holds an account, by its last two digits"): (
+            rail.enquire
+        ),
+        (
+            "POST",
+            imps.PAY,
+            f"IMPS: an order, once per id. The amount's last digits choose: {fates}",
+        ): rail.pay,
+        ("GET", imps.STATUS, "what became of an order"): rail.status,
+        ("GET", imps.SETTLEMENT, "what moved on a UTC day, as CSV"): rail.settlement,
+    }
+    return [
+        _Path(method, path, plan.around(path, endpoint, rail.payee_of), says)
+        for (method, path, says), endpoint in doors.items()
+    ]
+
+
+def _apple(plan: FaultPlan, apple: apns.Apns) -> list[_Path]:
+    words = ", ".join(f"{word} {why}" for word, why in MAGIC.items())
+    says = (
+        "Apple's push service: a message to one iPhone. Device tokens that begin with "
+        f"a magic word are refused: {words}; ee00 to ee{len(STATUS) - 1} the errors of "
+        f"Apple's table by number. {SLOW} answers late"
+    )
+    return [
+        _Path(
+            "POST",
+            apns.ROUTE,
+            plan.around(apns.ROUTE, apple.accept, apns.apns_address),
+            says,
+        ),
+        _Path(
+            "POST",
+            apns.DEVELOPMENT_ROUTE,
+            plan.around(apns.DEVELOPMENT_ROUTE, apple.accept, apns.apns_address),
+            f"the same for builds under development; knows tokens of {DEVELOPMENT}; of "
+            f"{ONE_SIDED} it says that the key is for production only",
+        ),
+        _Path("GET", "/apns/errors", _show_errors, "Apple's table of errors, numbered"),
+    ]
+
+
 def _control(plan: FaultPlan, inboxes: Inboxes, clock: WorldClock) -> list[_Path]:
     return [
         _Path(
@@ -115,6 +178,12 @@ def _control(plan: FaultPlan, inboxes: Inboxes, clock: WorldClock) -> list[_Path
 
 async def _alive(_request: Request) -> Response:
     return PlainTextResponse("ok\n")
+
+
+async def _show_errors(_request: Request) -> Response:
+    numbered = enumerate(STATUS.items())
+    rows = (f"ee{at:02d}  {status}  {why}\n" for at, (why, status) in numbered)
+    return PlainTextResponse("".join(rows))
 
 
 async def _nobody(_request: Request) -> str | None:

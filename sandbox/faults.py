@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from sandbox.intake import Endpoint, Refused, json_object
 from sandbox.line import Line
-from sandbox.rules import Rule, read_rule
+from sandbox.rules import CALLBACK_KINDS, Rule, read_rule
 
 RULES_MAX = 100
 SLOW_PARTS = 10  # a slow body comes in this many pieces
@@ -55,6 +55,14 @@ class FaultPlan:
 
         return suffering
 
+    def callbacks(self, route: str, address: str | None) -> list[Rule]:
+        """Give the rules that fire for what a partner will call about."""
+        return [
+            rule
+            for rule in self._rules
+            if rule.kind in CALLBACK_KINDS and rule.meets(route, address)
+        ]
+
     async def put(self, request: Request) -> Response:
         """`PUT /_faults`: set a rule; one of the same route, address, kind goes.
 
@@ -88,7 +96,7 @@ class FaultPlan:
     async def _answer(self, door: _Door, request: Request) -> Response:
         address = await door.address_of(request)
         for rule in self._rules:
-            if not rule.meets(door.route, address):
+            if rule.kind in CALLBACK_KINDS or not rule.meets(door.route, address):
                 continue
             if rule.kind != "latency":
                 return await self._suffer(rule, door.endpoint, request)
@@ -109,7 +117,7 @@ class FaultPlan:
             case "malformed-json":
                 return _malformed(await endpoint(request))
             case _:
-                return _slow(await endpoint(request), rule.latency_ms / 1000)
+                return await _slow(await endpoint(request), rule.latency_ms / 1000)
 
 
 def _malformed(answer: Response) -> Response:
@@ -119,11 +127,17 @@ def _malformed(answer: Response) -> Response:
     return Response(half, answer.status_code, media_type="application/json")
 
 
-def _slow(answer: Response, seconds: float) -> Response:
-    """Send the head at once and the body in pieces spread over the seconds."""
+async def _slow(answer: Response, seconds: float) -> Response:
+    """Send the head at once and the body in pieces spread over the seconds.
+
+    An answer without a body is kept back as a whole, for its head says everything.
+    """
     body = bytes(answer.body)
+    if not body:
+        await asyncio.sleep(seconds)
+        return answer
     size = max(1, -(-len(body) // SLOW_PARTS))
-    parts = [body[at : at + size] for at in range(0, len(body), size)] or [b""]
+    parts = [body[at : at + size] for at in range(0, len(body), size)]
 
     async def drip() -> AsyncIterator[bytes]:
         for part in parts:

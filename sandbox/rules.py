@@ -18,7 +18,12 @@ KINDS = (
     "malformed-json",
     "slow-body",
     "429",
+    "duplicate-callback",
+    "late-callback",
+    "callback-out-of-order",
+    "contradicting-callback",
 )
+CALLBACK_KINDS = frozenset(kind for kind in KINDS if "callback" in kind)
 LATENCY_MS_MAX = 60_000
 COUNT_MAX = 1_000_000
 SEED_MAX = 2**63 - 1

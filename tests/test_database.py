@@ -1,13 +1,19 @@
 import asyncio
 import gc
+import logging
+from contextvars import Context
 
 import pytest
+import structlog
 
-from app import database
+from app import database, telemetry
+from app.accounts.models import Account
 from app.database import Tx
 from app.errors import NotFound
 from app.settings import Settings
 from tests.conftest import NOON
+
+PLANTED = "482913"
 
 
 async def _keys() -> list[str]:
@@ -140,3 +146,40 @@ async def test_a_task_of_ours_inside_a_transaction_is_refused(
         await database.transaction(work, name="test")
 
     assert await _keys() == []
+
+
+async def test_a_task_with_a_context_of_its_own_finds_the_database(
+    bank_database: Settings,
+) -> None:
+    """As a request under a server does: it shares nothing with the start."""
+
+    async def asked() -> list[str]:
+        await database.transaction(lambda tx: _mark(tx, "there"), name="test")
+        return await _keys()
+
+    task = asyncio.get_running_loop().create_task(asked(), context=Context())
+
+    assert await task == ["there"]
+
+
+async def test_one_process_speaks_one_dialect(
+    bank_database: Settings, pytestconfig: pytest.Config
+) -> None:
+    assert database.dialect() == pytestconfig.getoption("engine")
+
+
+async def test_values_of_statements_are_never_logged(
+    bank_database: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    telemetry.configure("json", "debug")
+    caplog.set_level(logging.DEBUG)
+
+    async def work(tx: Tx) -> int:
+        await _mark(tx, PLANTED)
+        return await Account.filter(nickname=PLANTED).using_db(tx.orm).count()
+
+    found = await database.transaction(work, name="test")
+    structlog.reset_defaults()
+
+    assert found == 0
+    assert PLANTED not in caplog.text

@@ -192,3 +192,15 @@ def deadlocks() -> float:
         "sixpence_transaction_retries_total", {"sqlstate": "40P01"}
     )
     return found or 0.0
+
+
+async def test_a_read_over_everything_may_take_longer_and_leaves_no_trace(
+    bank_database: Settings,
+) -> None:
+    shown = "SELECT current_setting('statement_timeout') AS limit_ms"
+
+    [patient] = await database.read_whole(shown)
+    [usual] = await database.read(shown)
+
+    assert patient.get("limit_ms", str) == "1h"
+    assert usual.get("limit_ms", str) == "5s"

@@ -117,7 +117,8 @@ def test_every_purpose_of_a_seal_is_declared() -> None:
     }
 
     passing = {one.table for one in ALL if isinstance(one, Fleeting)}
-    assert purposes("seal") - declared - passing == set()
+    kept_by_phones = {"quote"}  # for two minutes, in no column of ours
+    assert purposes("seal") - declared - passing - kept_by_phones == set()
     assert declared - purposes("seal") == set()
 
 

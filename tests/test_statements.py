@@ -27,6 +27,7 @@ LIMITS = {
     "account_numbers": 4,
     "beneficiaries": 2,
     "home": 4,
+    "inbox": 4,
     "service_status": 0,
     "app_policy": 0,
 }
@@ -85,7 +86,11 @@ def text_of(operation: str) -> str:
 async def count(bank: Bank, actor: Actor, operation: str) -> int:
     engine = Engine(root.SCHEMA, bank.settings, bank.clock, bank.callers.charge)
     context = Context(bank, actor, "0" * 16)
-    variables: dict[str, object] = {"platform": "ANDROID", "version": "1.0.0"}
+    variables: dict[str, object] = {
+        "platform": "ANDROID",
+        "version": "1.0.0",
+        "first": 25,
+    }
     async with database.watched_statements() as seen:
         answer = await engine.run(
             context, Call(text_of(operation), variables=variables)

@@ -114,3 +114,25 @@ def test_a_traceback_is_written_without_a_local_value(
     assert "ValueError: malformed" in told.getvalue()
     assert "in refuse" in told.getvalue()
     assert PLANTED not in told.getvalue()
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_what_the_database_tells_of_a_row_is_cut_out_of_a_whole_chain(
+    journal: Journal, form: str
+) -> None:
+    told = opened(form, "info")
+    row = f"violates a check\nDETAIL:  Failing row contains (Asha,\n{PLANTED})."
+    argument = f"invalid input for query argument $1: '{PLANTED}' (a date was wanted)"
+
+    def refuse() -> None:
+        raise LookupError(argument) from ValueError(row)
+
+    try:
+        refuse()
+    except LookupError:
+        telemetry.log.exception("unexpected", cause=row)
+
+    for kept in ("ValueError: violates a check", "in refuse", "argument $1"):
+        assert kept in told.getvalue()
+    for cut in (PLANTED, "Asha", "a date was wanted"):
+        assert cut not in told.getvalue()

@@ -7,7 +7,7 @@ from enum import StrEnum
 from app.ids import AccountId, CustomerId
 from app.integrations.core_banking import AccountKind, AccountState
 from app.money import Money
-from app.realtime.facts import AccountShot
+from app.realtime.shots import AccountShot
 
 
 class AccountStatus(StrEnum):

@@ -86,6 +86,15 @@ class Accounts:
         )
         return [_account(row) for row in rows]
 
+    async def one(self, customer: CustomerId, account: AccountId) -> Account | None:
+        """Give one account of a customer, of any kind; None: she has no such one."""
+        row = await database.read_one(
+            f"SELECT {_COLUMNS} FROM account WHERE id = $1 AND customer_id = $2",  # noqa: S608  -- constant
+            account,
+            customer,
+        )
+        return None if row is None else _account(row)
+
     async def owned(
         self, actor: Actor, ids: Iterable[AccountId]
     ) -> dict[AccountId, Account]:
@@ -258,6 +267,16 @@ class Accounts:
 
             await database.transaction(work, name="accounts.set_state")
         return outcome
+
+
+async def held(tx: Tx, customer: CustomerId, account: AccountId) -> Account | None:
+    """Give an account of a customer as it is inside this transaction."""
+    row = await tx.one(
+        f"SELECT {_COLUMNS} FROM account WHERE id = $1 AND customer_id = $2",  # noqa: S608  -- constant
+        account,
+        customer,
+    )
+    return None if row is None else _account(row)
 
 
 def _check(opening: Opening, number: str) -> None:

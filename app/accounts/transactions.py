@@ -1,7 +1,7 @@
 """The rows of accounts: keyset pages with a filter, mini statements, single rows."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from uuid import UUID
@@ -11,17 +11,19 @@ import orjson
 from app.accounts.account import Account
 from app.accounts.account import shot as account_shot
 from app.accounts.accounts import Accounts
+from app.accounts.last_known import LastKnown
 from app.auth.actor import Actor
 from app.clock import Clock
-from app.errors import ValidationFailed
+from app.errors import Outage, ValidationFailed
 from app.ids import AccountId, PaymentId, TransactionId
 from app.integrations.core_banking import CoreBank, CoreTxn, TxnQuery
 from app.money import Money
-from app.realtime.facts import CounterpartyShot, TransactionShot
+from app.realtime.shots import CounterpartyShot, TransactionShot
 
 PAGE_MAX = 100
 MINI = 5
 _TEXT_MAX = 100
+_KEPT = 2000  # pages of a remote core that are remembered
 _BEGINNING = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
 
 
@@ -71,7 +73,8 @@ class Filter:
         direction: IN or OUT.
         statuses: any of these; empty is all.
         least, most: bounds of the amount, inclusive, in the account's currency.
-        text: looked for in counterparty, narration and reference, any case.
+        text: looked for in counterparty, narration and reference, any case; in the
+            customer's notes as far as the query names their payments.
     """
 
     since: datetime | None = None
@@ -109,6 +112,7 @@ class PageQuery:
         before: keyset of the row below the page; only backward.
         backward: take the rows just above `before`, or the oldest of all.
         filter: what rows must be like.
+        noted: payments in whose note the filter's text was found.
     """
 
     size: int
@@ -116,6 +120,7 @@ class PageQuery:
     before: tuple[datetime, UUID] | None = None
     backward: bool = False
     filter: Filter = field(default_factory=Filter)
+    noted: tuple[PaymentId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +143,8 @@ class Transaction:
     rail: Rail
     reference: str | None
     payment: PaymentId | None
+    original: Money | None = None
+    decline_code: str | None = None
 
     @property
     def key(self) -> tuple[datetime, UUID]:
@@ -180,6 +187,7 @@ def shot(row: Transaction) -> TransactionShot:
         rail=row.rail,
         reference=row.reference,
         payment_id=str(row.payment) if row.payment else None,
+        decline_reason=row.decline_code,
     )
 
 
@@ -196,17 +204,39 @@ class Transactions:
         self._core = core
         self._accounts = accounts
         self._clock = clock
+        self._known: LastKnown[tuple[AccountId, PageQuery], Page] = LastKnown(_KEPT)
 
     async def pages(
         self, accounts: Sequence[Account], query: PageQuery
     ) -> dict[AccountId, Page]:
         """Give one page of each account, in one call.
 
+        While a remote core is away: pages it told before, else empty ones, as stale.
+
         Raises:
             ValidationFailed: size, bounds, currency or text of the filter.
-            Outage: the core does not answer.
+            Outage: our database does not answer.
         """
         _check(accounts, query)
+        if self._core.caps.local:
+            return await self._read(accounts, query)
+        try:
+            found = await self._read(accounts, query)
+        except Outage:
+            return {one.id: self._stale(one, query) for one in accounts}
+        for account, page in found.items():
+            self._known.keep((account, query), page)
+        return found
+
+    def _stale(self, account: Account, query: PageQuery) -> Page:
+        known = self._known.of((account.id, query))
+        if known is None:
+            known = self._page(account, [], query)
+        return replace(known, stale=True)
+
+    async def _read(
+        self, accounts: Sequence[Account], query: PageQuery
+    ) -> dict[AccountId, Page]:
         asked = _asked(query)
         found = await self._core.transactions([one.ref for one in accounts], asked)
         return {
@@ -229,6 +259,24 @@ class Transactions:
             for row in rows
             if row.ref in accounts
         }
+
+    async def of_payments(
+        self, wanted: Mapping[PaymentId, Account]
+    ) -> dict[PaymentId, Transaction]:
+        """Give the row each payment made on the account it was paid from.
+
+        Args:
+            wanted: the paying account of each payment, whose owner has been decided.
+        """
+        found: dict[PaymentId, Transaction] = {}
+        for row in await self._core.transactions_of([one.value for one in wanted]):
+            payment = PaymentId(row.payment) if row.payment else None
+            account = None if payment is None else wanted.get(payment)
+            if payment is None or account is None or account.ref != row.ref:
+                continue
+            if row.direction == Direction.OUT:
+                found.setdefault(payment, _transaction(account, row))
+        return found
 
     def _page(
         self, account: Account, rows: Sequence[CoreTxn], query: PageQuery
@@ -261,6 +309,7 @@ def _asked(query: PageQuery) -> TxnQuery:
         min_minor=wanted.least.minor if wanted.least else None,
         max_minor=wanted.most.minor if wanted.most else None,
         text=wanted.text.strip().lower() if wanted.text else None,
+        noted=tuple(payment.value for payment in query.noted),
     )
 
 
@@ -299,4 +348,6 @@ def _transaction(account: Account, row: CoreTxn) -> Transaction:
         rail=Rail(row.rail),
         reference=row.reference,
         payment=PaymentId(row.payment) if row.payment else None,
+        original=row.original,
+        decline_code=row.decline_code,
     )

@@ -96,14 +96,14 @@ class Origin:
     Args:
         request_id: shown and logged.
         address: the client's address, proxies already taken off.
-        language: BCP 47 tag of the answers.
+        language: BCP 47 tag that it asks to be answered in; empty where it asks none.
         agent: User-Agent, cut to 200 characters by the edge.
         app_version: version of the app, if it told.
     """
 
     request_id: str
     address: str
-    language: str = "en"
+    language: str = ""
     agent: str | None = None
     app_version: str | None = None
 

@@ -6,7 +6,8 @@ from app import audit
 from app.audit import Entry
 from app.database import Tx
 from app.realtime import log
-from app.realtime.facts import AuditShot, SecurityEvent
+from app.realtime.facts import SecurityEvent
+from app.realtime.shots import AuditShot
 
 
 def tell(

@@ -143,7 +143,7 @@ async def may_vouch(
         holder = replace(
             applicant, customer=customer, device=device.id, session=None, proof=None
         )
-        there = await factors.usable(tx, holder, settings, now)
+        there = await factors.usable(tx.rows, holder, settings, now)
         allowed = there.among(TAKEN, full=True)
         if allowed:
             phones.append((holder, allowed))

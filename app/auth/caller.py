@@ -11,11 +11,12 @@ from typing import NoReturn
 from app.auth.actor import Actor, DeviceState, Level, Origin
 from app.auth.bound import BoundDevices
 from app.auth.dpop import Proofs, Request
+from app.auth.locales import OURS, Locales
 from app.auth.revocations import EndReason, Revocations
 from app.auth.throttle import Throttle
 from app.auth.tokens import AccessTokens, Claims
 from app.errors import DpopInvalid, DpopRequired, RequestFault, Unauthenticated
-from app.ids import SessionId
+from app.ids import CustomerId, SessionId
 
 _SCHEME = "DPoP "
 
@@ -29,6 +30,7 @@ class Callers:
         bound: finds the device of a key.
         revocations: knows the sessions that ended.
         throttle: counts the unproven by address.
+        locales: languages of customers whose requests ask for none.
     """
 
     def __init__(
@@ -39,12 +41,14 @@ class Callers:
         bound: BoundDevices,
         revocations: Revocations,
         throttle: Throttle,
+        locales: Locales,
     ) -> None:
         self._proofs = proofs
         self._tokens = tokens
         self._bound = bound
         self._revocations = revocations
         self._throttle = throttle
+        self._locales = locales
 
     def nonce(self) -> str:
         """Give the value of the `DPoP-Nonce` header."""
@@ -114,7 +118,7 @@ class Callers:
         except (DpopInvalid, Unauthenticated) as fault:
             await self._count_failure(origin, fault)
         await self._throttle.address(origin)
-        return Actor(origin=origin, locale=origin.language), None
+        return Actor(origin=origin, locale=origin.language or OURS), None
 
     async def _signed_in(
         self, origin: Origin, token: str, sent: Sequence[str], request: Request
@@ -139,7 +143,7 @@ class Callers:
             session=claims.session,
             proof=proof,
             scopes=claims.scopes,
-            locale=origin.language,
+            locale=await self._locale(origin, claims.customer),
         )
         return actor, claims
 
@@ -150,15 +154,18 @@ class Callers:
         device = await self._bound.find(proof.jkt)
         if device is None or device.state is DeviceState.REVOKED:
             await self._throttle.address(origin)
-            return Actor(origin=origin, proof=proof, locale=origin.language)
+            return Actor(origin=origin, proof=proof, locale=origin.language or OURS)
         return Actor(
             origin=origin,
             level=Level.DEVICE,
             customer=device.customer,
             device=device.id,
             proof=proof,
-            locale=origin.language,
+            locale=await self._locale(origin, device.customer),
         )
+
+    async def _locale(self, origin: Origin, customer: CustomerId) -> str:
+        return origin.language or await self._locales.of(customer)
 
     def _require_live(self, session: SessionId) -> None:
         reason = self._revocations.reason(session)

@@ -92,7 +92,7 @@ class Challenges:
             CoolingPeriod: none may yet, but one will when it is no longer young.
             Conflict: the same subject or intent was asked for at the same time.
         """
-        there = await factors.usable(tx, actor, self._settings, self._clock.now())
+        there = await factors.usable(tx.rows, actor, self._settings, self._clock.now())
         allowed = there.among(wish.allowed, full=wish.full)
         if not allowed and wish.full and there.full_from is not None:
             raise CoolingPeriod(there.full_from)
@@ -114,6 +114,14 @@ class Challenges:
         if not await self.insert(tx, actor, challenge, wish.intent_hash):
             raise Conflict
         return challenge
+
+    async def allowed(
+        self, actor: Actor, wish: ChallengeWish
+    ) -> tuple[FactorKind, ...]:
+        """Tell what could answer a challenge on this phone now; only reads."""
+        now = self._clock.now()
+        there = await factors.usable(database.read, actor, self._settings, now)
+        return there.among(wish.allowed, full=wish.full)
 
     def made(
         self,

@@ -15,7 +15,7 @@ from app.auth.actor import (
 from app.auth.keys import Jwk, read_jwk
 from app.database import Tx
 from app.ids import CustomerId, DeviceId
-from app.realtime.facts import DeviceShot
+from app.realtime.shots import DeviceShot
 from app.rows import Row
 
 COLUMNS = (

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from app import database
 from app.auth.actor import Actor, FactorKind, FactorState
+from app.auth.cooling import Statements
 from app.auth.passkey import Passkey, usable_on
 from app.database import Tx
 from app.ids import CustomerId, DeviceId, PasskeyId, SessionId
@@ -137,10 +138,19 @@ class Usable:
         return tuple(kind for kind in wished if kind in there)
 
 
-async def usable(tx: Tx, actor: Actor, settings: Settings, now: datetime) -> Usable:
-    """Give what can answer on the caller's phone now."""
+async def usable(
+    ask: Statements, actor: Actor, settings: Settings, now: datetime
+) -> Usable:
+    """Give what can answer on the caller's phone now.
+
+    Args:
+        ask: reads, inside a transaction or outside.
+        actor: whose phone.
+        settings: tries of an mPIN.
+        now: the present.
+    """
     device = actor.known_device
-    row = await tx.one(
+    rows = await ask(
         "SELECT m.full_from, CASE WHEN d.bio_jkt IS NOT NULL "
         "AND (d.bio_paused_until IS NULL OR d.bio_paused_until <= $2) "
         "THEN d.bio_full_from END AS bio_full_from FROM device d "
@@ -150,13 +160,13 @@ async def usable(tx: Tx, actor: Actor, settings: Settings, now: datetime) -> Usa
         now,
         settings.mpin_tries,
     )
-    assert row is not None  # noqa: S101  -- devices are never deleted
+    row = rows[0]  # devices are never deleted
     found = {
         FactorKind.BIOMETRIC: row.find("bio_full_from", datetime),
         FactorKind.MPIN: row.find("full_from", datetime),
     }
     there = {kind: full_from for kind, full_from in found.items() if full_from}
-    passkeys = tuple(await usable_on(tx, actor.known_customer, device, now))
+    passkeys = tuple(await usable_on(ask, actor.known_customer, device, now))
     young = [full_from for full_from in there.values() if full_from > now]
     return Usable(
         kinds=(*there, *((FactorKind.WEBAUTHN,) if passkeys else ())),
@@ -209,7 +219,8 @@ async def void_wishes(
     """Cancel what a young factor must not answer: what its former self was asked.
 
     A wish names the factors that may answer it when it is made. A passkey would
-    otherwise wait for a sensitive one, buy an mPIN, and answer it with that.
+    otherwise wait for a sensitive one, buy an mPIN, and answer it with that. A risky
+    payment is such a wish too: it waits, and its owner asks for a new challenge.
 
     Args:
         tx: the transaction that sets the factor; the wishes are held.
@@ -221,8 +232,8 @@ async def void_wishes(
         return
     await tx.rows(
         "UPDATE challenge SET state = 'CANCELLED' WHERE device_id = $1 "
-        "AND state = 'PENDING' AND purpose IN ('step-up', 'login-approval') "
-        "RETURNING id",
+        "AND state = 'PENDING' AND (purpose IN ('step-up', 'login-approval') "
+        "OR (purpose = 'payment' AND allowed NOT LIKE '%WEBAUTHN%')) RETURNING id",
         device,
     )
 
@@ -269,7 +280,7 @@ async def of_phone(
         device,
     )
     assert row is not None  # noqa: S101  -- devices are never deleted
-    found = await usable_on(tx, customer, device, now, paused=True)
+    found = await usable_on(tx.rows, customer, device, now, paused=True)
     pin = row.find("state", FactorState)
     bio = {FactorKind.BIOMETRIC} if row.find("bio_jkt", str) else set()
     kinds = bio | ({FactorKind.MPIN} if pin else set())

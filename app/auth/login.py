@@ -155,7 +155,8 @@ class Logins:
         device = actor.known_device
 
         async def work(tx: Tx) -> Challenge:
-            there = await factors.usable(tx, actor, self._settings, self._clock.now())
+            now = self._clock.now()
+            there = await factors.usable(tx.rows, actor, self._settings, now)
             # Never empty: what is locked or not set is said only after the signature.
             allowed = there.among(_ANY_FACTOR, full=False) or (FactorKind.MPIN,)
             # The bank's clock stamps the id, as it does a decoy's.

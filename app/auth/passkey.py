@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from app.auth import signing
-from app.database import Tx
+from app.auth.cooling import Statements
 from app.ids import CustomerId, DeviceId, PasskeyId
 from app.rows import Row
 
@@ -65,7 +65,7 @@ def read_passkey(row: Row) -> Passkey:
 
 
 async def usable_on(
-    tx: Tx,
+    ask: Statements,
     customer: CustomerId,
     device: DeviceId,
     now: datetime,
@@ -76,10 +76,10 @@ async def usable_on(
 
     One that a COOLING phone registered works only there until that phone is ACTIVE
     (auth.md 4); a phone that was removed leaves its passkeys to the person. `paused`
-    gives those that pause, too.
+    gives those that pause, too. `ask` reads, inside a transaction or outside.
     """
     columns = ", ".join(f"p.{name}" for name in COLUMNS.split(", "))
-    rows = await tx.rows(
+    rows = await ask(
         f"SELECT {columns} FROM passkey p JOIN device d ON d.id = p.device_id "  # noqa: S608  -- our own column list
         "WHERE p.customer_id = $1 AND p.state = 'ACTIVE' "
         "AND ($4 = 1 OR p.paused_until IS NULL OR p.paused_until <= $3) "

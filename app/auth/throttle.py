@@ -103,6 +103,15 @@ class Throttle:
         name = f"push-set:{actor.known_device}"
         await self._field(name, self._settings.limit_push_set)
 
+    async def payee_check(self, actor: Actor) -> None:
+        """Count a question about who is behind an account.
+
+        Raises:
+            RateLimited: too many of this customer.
+        """
+        name = f"payee-check:{actor.known_customer}"
+        await self._field(name, self._settings.limit_payee_check)
+
     async def enrol_address(self, origin: Origin) -> None:
         """Count an enrolment that an address starts.
 

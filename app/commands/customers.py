@@ -102,6 +102,26 @@ def reset_factors(
 
 
 @app.command()
+def zone(
+    number: Annotated[str, typer.Argument(help="Customer number.")],
+    name: Annotated[str, typer.Argument(help="IANA name, Europe/Berlin for example.")],
+    *,
+    by: terminal.By,
+    reason: terminal.Reason,
+) -> None:
+    """Say in which time zone a customer lives; quiet hours follow it."""
+    staff = terminal.staff(by, reason)
+
+    async def work(bank: "Bank") -> None:
+        from app import desk
+
+        await desk.customers_zone(bank, staff, number, name)
+        typer.echo(f"{number} lives in {name}")
+
+    terminal.at_the_desk(work)
+
+
+@app.command()
 def unlock(
     number: Annotated[str, typer.Argument(help="Customer number.")],
     *,

@@ -118,6 +118,18 @@ class Breaker:
         self._seconds[-1].fine += fine
 
 
+def breaker_of(adapter: object) -> Breaker | None:
+    """Give the breaker an adapter stands behind: its partner's or its sender's.
+
+    None for what is never away: the embedded core, the console.
+    """
+    for name in ("partner", "sender"):
+        found = getattr(getattr(adapter, name, None), "breaker", None)
+        if isinstance(found, Breaker):
+            return found
+    return None
+
+
 class Call:
     """One call that was let through; leaving the block tells the breaker its end.
 

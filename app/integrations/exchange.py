@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 from uuid import UUID
 
@@ -64,6 +64,8 @@ def from_json(raw: bytes) -> object:
         return json.loads(raw, parse_float=Decimal, parse_constant=_no_number)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    except InvalidOperation:
+        raise ValueError("a number beyond all reason") from None
 
 
 def _digits(value: object) -> orjson.Fragment:

@@ -161,19 +161,28 @@ class Book:
 
         return await ops.once(op, answer, work)
 
-    async def freeze(self, reason: str) -> None:
-        """Stop all postings; reads go on. The first reason stays."""
+    async def frozen(self) -> str | None:
+        """Tell why all postings are stopped; None while they go on."""
+        row = await database.read_one(
+            "SELECT reason FROM ledger_control WHERE frozen_at IS NOT NULL"
+        )
+        return None if row is None else row.get("reason", str)
 
-        async def work(tx: Tx) -> None:
-            await tx.rows(
+    async def freeze(self, reason: str) -> bool:
+        """Stop all postings; reads go on. The first reason stays, for others: False."""
+
+        async def work(tx: Tx) -> bool:
+            stopped = await tx.one(
                 "INSERT INTO ledger_control (id, frozen_at, reason) VALUES (1, $1, $2) "
                 "ON CONFLICT (id) DO UPDATE SET frozen_at = excluded.frozen_at, "
-                "reason = excluded.reason WHERE ledger_control.frozen_at IS NULL",
+                "reason = excluded.reason WHERE ledger_control.frozen_at IS NULL "
+                "RETURNING id",
                 self.clock.now(),
                 reason[:200],
             )
+            return stopped is not None
 
-        await database.transaction(work, name="ledger.freeze")
+        return await database.transaction(work, name="ledger.freeze")
 
     async def unfreeze(self, reason: str) -> None:
         """Allow postings again."""

@@ -14,14 +14,12 @@ from app.ids import AccountId, CustomerId, PaymentId, TransactionId, uuid7
 from app.ledger.journal import Account, Sealed
 from app.ledger.posting import JournalKind, State
 from app.realtime import log
-from app.realtime.facts import (
+from app.realtime.facts import BalanceChanged, TransactionPosted, TransactionUpdated
+from app.realtime.shots import (
     AccountShot,
-    BalanceChanged,
     BalanceShot,
     CounterpartyShot,
-    TransactionPosted,
     TransactionShot,
-    TransactionUpdated,
 )
 from app.rows import Row, Scalar
 
@@ -288,6 +286,11 @@ def _balance_fact(
             currency=account.currency,
             as_of=at,
             version=after.version,
+        ),
+        moved=sum(
+            effect.spendable
+            for effect in sealed.entry.effects
+            if effect.account == account.id
         ),
     )
 

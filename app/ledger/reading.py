@@ -29,6 +29,7 @@ class LineQuery:
     min_minor: int | None = None
     max_minor: int | None = None
     text: str | None = None
+    noted: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +139,17 @@ def _conditions(query: LineQuery, bind: Callable[[Scalar], str]) -> str:
         marks = ", ".join(bind(status) for status in query.statuses)
         found.append(f"status IN ({marks})")
     if query.text is not None:
-        found.append(f"search LIKE {bind(_like(query.text))} ESCAPE '!'")
+        found.append(_said(query.text, query.noted, bind))
     return "".join(f" AND {condition}" for condition in found)
+
+
+def _said(text: str, noted: Sequence[UUID], bind: Callable[[Scalar], str]) -> str:
+    """Write that a row says a text, or is of a payment whose note does."""
+    says = f"search LIKE {bind(_like(text))} ESCAPE '!'"
+    if not noted:
+        return says
+    marks = ", ".join(bind(str(payment)) for payment in noted)
+    return f"({says} OR payment_ref IN ({marks}))"
 
 
 def _like(text: str) -> str:
@@ -149,14 +159,24 @@ def _like(text: str) -> str:
 
 async def by_ids(ids: Sequence[UUID]) -> list[tuple[Line, str]]:
     """Give rows by their ids, with their currency; unknown ones are left out."""
-    if not ids:
+    return await _where(f"l.id IN ({_marks(len(ids))})", ids)
+
+
+async def of_payments(payments: Sequence[UUID]) -> list[tuple[Line, str]]:
+    """Give all rows of payments, oldest first, with their currency."""
+    marks = _marks(len(payments))
+    return await _where(f"l.payment_ref IN ({marks})", [str(one) for one in payments])
+
+
+async def _where(test: str, args: Sequence[Scalar]) -> list[tuple[Line, str]]:
+    if not args:
         return []
     columns = ", ".join(f"l.{name}" for name in COLUMNS.split(", "))
     rows = await database.read(
         f"SELECT {columns}, a.currency FROM ledger_line l "  # noqa: S608  -- own names and placeholders
         "JOIN ledger_account a ON a.id = l.account_id "
-        f"WHERE l.id IN ({_marks(len(ids))})",
-        *ids,
+        f"WHERE {test} ORDER BY l.created_at, l.id",
+        *args,
     )
     return [(line_of(row), row.get("currency", str)) for row in rows]
 

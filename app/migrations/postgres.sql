@@ -323,6 +323,8 @@ CREATE INDEX IF NOT EXISTS payment_by_customer ON payment (customer_id, created_
 CREATE INDEX IF NOT EXISTS payment_open ON payment (lease_until, not_before)
 WHERE state NOT IN ('SETTLED', 'DECLINED', 'FAILED', 'REVERSED', 'CANCELLED', 'EXPIRED')
 --
+CREATE INDEX IF NOT EXISTS payment_by_state ON payment (customer_id, state, created_at DESC, id DESC)
+--
 CREATE INDEX IF NOT EXISTS payment_by_payee ON payment (payee_key, customer_id)
 --
 CREATE UNIQUE INDEX IF NOT EXISTS payment_op_attempt ON payment_op (payment_id, kind, attempt)
@@ -332,6 +334,10 @@ WHERE outcome <> 'REJECTED'
 --
 CREATE INDEX IF NOT EXISTS payment_op_unsure ON payment_op (next_ask_at)
 WHERE outcome IN ('PENDING', 'UNKNOWN')
+--
+CREATE UNIQUE INDEX IF NOT EXISTS inbound_event_once ON inbound_event (provider, event_id)
+--
+CREATE INDEX IF NOT EXISTS inbound_event_due ON inbound_event (due_at) WHERE handled_at IS NULL
 --
 CREATE UNIQUE INDEX IF NOT EXISTS beneficiary_address ON beneficiary (customer_id, address_hash)
 WHERE deleted_at IS NULL
@@ -391,6 +397,21 @@ DROP TRIGGER IF EXISTS payment_step_append_only_truncate ON payment_step
 CREATE TRIGGER payment_step_append_only_truncate BEFORE TRUNCATE ON payment_step
 FOR EACH STATEMENT
 EXECUTE FUNCTION sixpence_refuse('payment_step_append_only')
+--
+-- == risk ==
+CREATE UNIQUE INDEX IF NOT EXISTS risk_decision_once ON risk_decision (payment_id)
+--
+DROP TRIGGER IF EXISTS risk_decision_append_only ON risk_decision
+--
+CREATE TRIGGER risk_decision_append_only BEFORE UPDATE OR DELETE ON risk_decision
+FOR EACH ROW
+EXECUTE FUNCTION sixpence_refuse('risk_decision_append_only')
+--
+DROP TRIGGER IF EXISTS risk_decision_append_only_truncate ON risk_decision
+--
+CREATE TRIGGER risk_decision_append_only_truncate BEFORE TRUNCATE ON risk_decision
+FOR EACH STATEMENT
+EXECUTE FUNCTION sixpence_refuse('risk_decision_append_only')
 --
 -- == limits ==
 CREATE UNIQUE INDEX IF NOT EXISTS limit_rule_once

@@ -279,6 +279,8 @@ CREATE INDEX IF NOT EXISTS payment_by_customer ON payment (customer_id, created_
 CREATE INDEX IF NOT EXISTS payment_open ON payment (lease_until, not_before)
 WHERE state NOT IN ('SETTLED', 'DECLINED', 'FAILED', 'REVERSED', 'CANCELLED', 'EXPIRED')
 --
+CREATE INDEX IF NOT EXISTS payment_by_state ON payment (customer_id, state, created_at DESC, id DESC)
+--
 CREATE INDEX IF NOT EXISTS payment_by_payee ON payment (payee_key, customer_id)
 --
 CREATE UNIQUE INDEX IF NOT EXISTS payment_op_attempt ON payment_op (payment_id, kind, attempt)
@@ -288,6 +290,10 @@ WHERE outcome <> 'REJECTED'
 --
 CREATE INDEX IF NOT EXISTS payment_op_unsure ON payment_op (next_ask_at)
 WHERE outcome IN ('PENDING', 'UNKNOWN')
+--
+CREATE UNIQUE INDEX IF NOT EXISTS inbound_event_once ON inbound_event (provider, event_id)
+--
+CREATE INDEX IF NOT EXISTS inbound_event_due ON inbound_event (due_at) WHERE handled_at IS NULL
 --
 CREATE UNIQUE INDEX IF NOT EXISTS beneficiary_address ON beneficiary (customer_id, address_hash)
 WHERE deleted_at IS NULL
@@ -338,6 +344,19 @@ DROP TRIGGER IF EXISTS payment_step_append_only_delete
 --
 CREATE TRIGGER payment_step_append_only_delete BEFORE DELETE ON payment_step
 BEGIN SELECT RAISE(ABORT, 'payment_step_append_only'); END
+--
+-- == risk ==
+CREATE UNIQUE INDEX IF NOT EXISTS risk_decision_once ON risk_decision (payment_id)
+--
+DROP TRIGGER IF EXISTS risk_decision_append_only
+--
+CREATE TRIGGER risk_decision_append_only BEFORE UPDATE ON risk_decision
+BEGIN SELECT RAISE(ABORT, 'risk_decision_append_only'); END
+--
+DROP TRIGGER IF EXISTS risk_decision_append_only_delete
+--
+CREATE TRIGGER risk_decision_append_only_delete BEFORE DELETE ON risk_decision
+BEGIN SELECT RAISE(ABORT, 'risk_decision_append_only'); END
 --
 -- == limits ==
 CREATE UNIQUE INDEX IF NOT EXISTS limit_rule_once

@@ -16,10 +16,15 @@ from app.clock import Clock
 from app.database import Tx
 from app.errors import Forbidden, ValidationFailed
 from app.ids import CustomerId, DeviceId, NotificationId
-from app.notifications.wording import Template, Words, words
+from app.notifications import catalogue
+from app.notifications.addresses import AddressState
+from app.notifications.catalogue import Show, Words
+from app.notifications.wording import Template
 from app.realtime import receipts
 from app.realtime.cursor import EventCursor
 from app.realtime.facts import Category
+from app.rows import Row
+from app.settings import Settings
 
 RECEIPTS_MAX = 100
 
@@ -63,10 +68,12 @@ class Acknowledgements:
 
     Args:
         clock: the bank's clock; no phone reports the future.
+        settings: whether a locked phone may ever show an amount.
     """
 
-    def __init__(self, *, clock: Clock) -> None:
+    def __init__(self, *, clock: Clock, settings: Settings) -> None:
         self._clock = clock
+        self._figures = settings.push_show_amounts
 
     async def take(
         self, actor: Actor, upto: EventCursor | None, given: Sequence[Receipt]
@@ -94,9 +101,51 @@ class Acknowledgements:
                 await _shown(tx, customer, device, position.seq, now)
             for receipt in given:
                 await _move(tx, customer, device, receipt, now)
-            return Acknowledged(position, await _texts(tx, customer, device, given))
+            return Acknowledged(position, await self._texts(tx, actor, given))
 
         return await database.transaction(work, name="notifications.ack")
+
+    async def _texts(
+        self, tx: Tx, actor: Actor, given: Sequence[Receipt]
+    ) -> tuple[PushText, ...]:
+        """Give the texts of those that were owed to this very device, in their order.
+
+        A figure is in them only where bank and customer let it be, and never on a phone
+        that is signed out or suspended: its address is muted then.
+        """
+        if not given:
+            return ()
+        rows = await tx.rows(
+            "SELECT i.id, i.category, i.template, i.args, i.deep_link, "  # noqa: S608  -- placeholders only
+            "s.hide_amounts, a.state AS address FROM inbox_item i "
+            "JOIN push_dispatch d ON d.notification_id = i.id "
+            "LEFT JOIN push_address a ON a.device_id = d.device_id "
+            "AND a.customer_id = d.customer_id AND a.state <> 'DEAD' "
+            "LEFT JOIN notification_settings s ON s.customer_id = i.customer_id "
+            "WHERE d.device_id = $1 AND i.customer_id = $2 "
+            f"AND i.id IN {database.placeholders(1, len(given), start=3)}",
+            actor.known_device,
+            actor.known_customer,
+            *(receipt.id for receipt in given),
+        )
+        found = {text.id: text for text in (self._text(row, actor) for row in rows)}
+        order = dict.fromkeys(receipt.id for receipt in given)
+        return tuple(found[one] for one in order if one in found)
+
+    def _text(self, row: Row, actor: Actor) -> PushText:
+        reached = row.find("address", AddressState) is AddressState.ACTIVE
+        shown = self._figures and reached and row.find("hide_amounts", bool) is False
+        return PushText(
+            id=row.get("id", NotificationId),
+            category=row.get("category", Category),
+            words=catalogue.told(
+                row.get("template", Template),
+                row.get("args", dict),
+                actor.locale,
+                Show.AMOUNT if shown else Show.HINT,
+            ),
+            deep_link=row.find("deep_link", str),
+        )
 
 
 async def _shown(
@@ -131,31 +180,3 @@ async def _move(
         receipt.state,
         min(receipt.at, now),
     )
-
-
-async def _texts(
-    tx: Tx, customer: CustomerId, device: DeviceId, given: Sequence[Receipt]
-) -> tuple[PushText, ...]:
-    """Give the texts of those that were owed to this very device, in their order."""
-    if not given:
-        return ()
-    rows = await tx.rows(
-        "SELECT i.id, i.category, i.template, i.deep_link FROM inbox_item i "  # noqa: S608  -- placeholders only
-        "JOIN push_dispatch d ON d.notification_id = i.id "
-        "WHERE d.device_id = $1 AND i.customer_id = $2 "
-        f"AND i.id IN {database.placeholders(1, len(given), start=3)}",
-        device,
-        customer,
-        *(receipt.id for receipt in given),
-    )
-    found = {
-        row.get("id", NotificationId): PushText(
-            id=row.get("id", NotificationId),
-            category=row.get("category", Category),
-            words=words(row.get("template", Template)),
-            deep_link=row.find("deep_link", str),
-        )
-        for row in rows
-    }
-    order = dict.fromkeys(receipt.id for receipt in given)
-    return tuple(found[one] for one in order if one in found)

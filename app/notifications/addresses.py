@@ -12,6 +12,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from app import audit, database
+from app.accounts import quick_balance
 from app.auth import alerts
 from app.auth.actor import Actor, Level
 from app.auth.throttle import Throttle
@@ -120,12 +121,16 @@ class Addresses:
         await database.transaction(work, name="notifications.push_set")
 
     async def signed_out(self, tx: Tx, device: DeviceId) -> None:
-        """Mute a phone to security hints, in the sign-out's transaction."""
+        """Mute a phone to security hints, in the sign-out's transaction.
+
+        It shows no balance any more before the next sign-in.
+        """
         await tx.rows(
             "UPDATE push_address SET state = 'MUTED' WHERE device_id = $1 "
             "AND state IN ('ACTIVE', 'SUSPECT') RETURNING id",
             device,
         )
+        await quick_balance.forget(tx, device)
 
     async def signed_in(self, tx: Tx, device: DeviceId) -> None:
         """Let a phone be told everything again, in the sign-in's transaction."""
@@ -138,6 +143,7 @@ class Addresses:
     async def revoked(self, tx: Tx, device: DeviceId) -> None:
         """Give the address of a phone up that is bound no more."""
         await give_up_of(tx, [device])
+        await quick_balance.forget(tx, device)
 
     async def enabled(self, devices: Sequence[DeviceId]) -> dict[DeviceId, bool]:
         """Tell which devices have an address that is not given up."""

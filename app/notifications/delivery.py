@@ -2,7 +2,9 @@
 
 At least once: a worker that dies between sending and recording leaves the row with its
 lease, and the next one sends it again under the same notification id and thread, which
-replaces itself on the phone. Who is slow or broken holds up its own kinds only.
+replaces itself on the phone. Each provider has a loop of its own, so that one who is
+slow or broken holds up its own kinds only; and a batch that waits for one slow answer
+does not hold up the next.
 """
 
 import asyncio
@@ -23,11 +25,12 @@ from app.integrations.push import (
     Unknown,
 )
 from app.notifications import addresses, due, outcomes, wording
-from app.notifications.due import Due
+from app.notifications.due import Due, Lane
 from app.notifications.outcomes import Answered, name_of
 from app.vault import Unsealable, Vault
 
 _LOOK_EVERY_S = 0.5
+_BATCHES_AT_ONCE = 2  # of each provider
 _VERSION = "1"
 
 
@@ -48,22 +51,46 @@ class Delivery:
         self._providers = {
             kind: provider for provider in providers for kind in provider.kinds
         }
-        self._woken = asyncio.Event()
+        self._woken: dict[Lane, asyncio.Event] = {
+            Lane(provider.kinds): asyncio.Event() for provider in providers
+        }
+        self._woken[Lane(frozenset(self._providers), others=True)] = asyncio.Event()
 
     def wake(self) -> None:
         """Look at once; called after a commit of this process. Never waits."""
-        self._woken.set()
+        for woken in self._woken.values():
+            woken.set()
 
     async def run(self) -> None:
         """Send what is due, now, at every wake and twice a second."""
-        while True:
-            self._woken.clear()
-            while await self.turn():
-                pass
-            telemetry.push_due_oldest.set(await due.oldest_s(self._clock))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_EVERY_S):
-                    await self._woken.wait()
+        async with asyncio.TaskGroup() as group:
+            for lane in self._woken:
+                group.create_task(self._serve(lane))
+
+    async def _serve(self, lane: Lane) -> None:
+        """Carry one provider's batches, a few at once; the last lane is nobody's."""
+        woken, room = self._woken[lane], asyncio.Semaphore(_BATCHES_AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                woken.clear()
+                await room.acquire()
+                if claimed := await due.claim(self._clock, lane):
+                    carrying = group.create_task(self._carried(claimed))
+                    carrying.add_done_callback(lambda _: room.release())
+                    continue
+                room.release()
+                if lane.others:
+                    telemetry.push_due_oldest.set(await due.oldest_s(self._clock))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_EVERY_S):
+                        await woken.wait()
+
+    async def _carried(self, claimed: Sequence[Due]) -> None:
+        """Send a batch; where the database is away, its lease brings it back."""
+        try:
+            await self._shared_out(claimed)
+        except* Outage as lost:
+            telemetry.log.warning("push_unrecorded", rows=len(claimed), cause=str(lost))
 
     async def turn(self) -> int:
         """Claim one batch and send it; gives how many were tried.
@@ -73,13 +100,17 @@ class Delivery:
                 its lease ends.
         """
         claimed = await due.claim(self._clock)
+        await self._shared_out(claimed)
+        return len(claimed)
+
+    async def _shared_out(self, claimed: Sequence[Due]) -> None:
+        """Give each provider its share."""
         shares: defaultdict[PushProvider | None, list[Due]] = defaultdict(list)
         for one in claimed:
             shares[self._provider_of(one)].append(one)
         async with asyncio.TaskGroup() as group:
             for provider, share in shares.items():
                 group.create_task(self._carry(provider, share))
-        return len(claimed)
 
     def _provider_of(self, one: Due) -> PushProvider | None:
         return self._providers.get(one.address.kind) if one.address else None
@@ -129,6 +160,7 @@ class Delivery:
             high=one.high,
             environment=address.environment,
             app_id=address.app_id,
+            proven=address.proven,
         )
 
 

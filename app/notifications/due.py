@@ -15,7 +15,9 @@ from app.clock import Clock
 from app.database import Tx
 from app.ids import CustomerId, DeviceId, NotificationId
 from app.integrations.push import PushKind
+from app.notifications import preferences
 from app.notifications.addresses import AddressState
+from app.notifications.preferences import MANDATORY
 from app.notifications.wording import Template
 from app.realtime import log, receipts
 from app.realtime.facts import Category
@@ -25,6 +27,10 @@ from app.rows import Row
 BATCH = 200
 ATTEMPTS_MAX = 8
 _LEASE_S = 60
+_RANK = (
+    "CASE WHEN category IN ('SECURITY', 'LOGIN_APPROVAL') THEN 0 "
+    "WHEN priority = 'HIGH' THEN 1 ELSE 2 END"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +45,7 @@ class Address:
     app_id: str
     set_at: datetime
     state: AddressState
+    proven: bool  # a provider took a message for it before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +70,20 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class Lane:
+    """Whose dispatches are taken: those of phones with addresses of these kinds.
+
+    `others` turns it round: phones with any other address, or with none.
+    """
+
+    kinds: frozenset[PushKind]
+    others: bool = False
+
+
+EVERYBODY = Lane(frozenset(), others=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """Why a dispatch is not sent."""
 
@@ -70,33 +91,37 @@ class Ending:
     reason: str
 
 
-async def claim(clock: Clock) -> list[Due]:
+async def claim(clock: Clock, lane: Lane = EVERYBODY) -> list[Due]:
     """Take due dispatches for a minute, settle those nobody needs, give the others.
 
     Any number of workers may claim at once; none gets what another holds. A claim whose
     worker died before an outcome was recorded counts for no try, else a worker killed
-    again and again would give up pushes that no provider ever refused.
+    again and again would give up pushes that no provider ever refused. Behind a backlog
+    security waits for nobody, and news for everybody.
     """
     now = clock.now()
-    if not await _is_due(now):
+    if not await _is_due(now, lane):
         return []
+    kinds = sorted(lane.kinds)
     skip = " FOR UPDATE SKIP LOCKED" if database.dialect() == "postgres" else ""
 
     async def work(tx: Tx) -> list[Due]:
         rows = await tx.rows(
             "WITH due AS (SELECT id FROM push_dispatch WHERE state = 'QUEUED' "  # noqa: S608  -- our own words
             "AND due_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) "
-            f"ORDER BY due_at, id LIMIT $3{skip}) "
+            f"{_of(lane, start=4)} ORDER BY {_RANK}, due_at, id LIMIT $3{skip}) "
             "UPDATE push_dispatch SET lease_until = $2, attempts = attempts + "
             "CASE WHEN lease_until IS NULL THEN 1 ELSE 0 END "
             "WHERE id IN (SELECT id FROM due) RETURNING id",
             now,
             now + timedelta(seconds=_LEASE_S),
             BATCH,
+            *kinds,
         )
         claimed = await _read(tx, [row.get("id", UUID) for row in rows])
         where = await receipts.standings(tx, sorted({one.device for one in claimed}))
-        return await _settled(tx, claimed, where, now)
+        needed = await _settled(tx, claimed, where, now)
+        return await _awake(tx, needed, clock)
 
     return await database.transaction(work, name="notifications.claim")
 
@@ -123,7 +148,7 @@ def ending_of(due: Due, where: Standing, now: datetime) -> Ending | None:
         return Ending("SUPPRESSED", "EXPIRED")
     if due.address is None:
         return Ending("FAILED", "NO_ADDRESS")
-    if due.category is Category.SECURITY:
+    if due.category in MANDATORY:
         return None
     muted = due.address.state is AddressState.MUTED
     seen = where.has_shown(due.epoch, due.seq)
@@ -157,14 +182,61 @@ async def _settled(
     return kept
 
 
-async def _is_due(now: datetime) -> bool:
+async def _awake(tx: Tx, claimed: Sequence[Due], clock: Clock) -> list[Due]:
+    """Leave out those whose customer wants no ring now, as it is chosen by now.
+
+    Quiet hours begin while a push waits or is tried again, and what waits for their
+    end may be switched off in the meantime.
+    """
+    now = clock.now()
+    chosen = await preferences.of_customers(tx.rows, {one.customer for one in claimed})
+    kept: list[Due] = []
+    asleep: defaultdict[tuple[str | None, datetime | None], list[UUID]]
+    asleep = defaultdict(list)
+    for one in claimed:
+        wishes = chosen[one.customer]
+        rule = wishes.rule(one.category, now, one.expires_at, clock.zone)
+        if rule.refused is None and rule.not_before is None:
+            kept.append(one)
+        else:
+            asleep[rule.refused, rule.not_before].append(one.id)
+    for (refused, not_before), ids in asleep.items():
+        await tx.rows(
+            "UPDATE push_dispatch SET state = $1, reason = COALESCE($2, reason), "  # noqa: S608  -- placeholders only
+            "due_at = COALESCE($3, due_at), lease_until = NULL, "
+            "attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END "
+            "WHERE state = 'QUEUED' "
+            f"AND id IN {database.placeholders(1, len(ids), start=4)} RETURNING id",
+            "SUPPRESSED" if refused else "QUEUED",
+            refused,
+            not_before,
+            *ids,
+        )
+    return kept
+
+
+async def _is_due(now: datetime, lane: Lane) -> bool:
     """Look before taking: an idle worker writes nothing."""
     row = await database.read_one(
-        "SELECT 1 AS there FROM push_dispatch WHERE state = 'QUEUED' "
-        "AND due_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) LIMIT 1",
+        "SELECT 1 AS there FROM push_dispatch WHERE state = 'QUEUED' "  # noqa: S608  -- our own words
+        "AND due_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) "
+        f"{_of(lane, start=2)} LIMIT 1",
         now,
+        *sorted(lane.kinds),
     )
     return row is not None
+
+
+def _of(lane: Lane, start: int) -> str:
+    """Write the condition of a lane; its kinds are the arguments from `start` on."""
+    if not lane.kinds:
+        return ""
+    return (
+        f"AND {'NOT ' if lane.others else ''}EXISTS (SELECT 1 FROM push_address a "  # noqa: S608  -- placeholders only
+        "WHERE a.device_id = push_dispatch.device_id AND a.state <> 'DEAD' "
+        "AND a.customer_id = push_dispatch.customer_id AND a.kind IN "
+        f"{database.placeholders(1, len(lane.kinds), start=start)})"
+    )
 
 
 async def _read(tx: Tx, ids: Sequence[UUID]) -> list[Due]:
@@ -174,7 +246,7 @@ async def _read(tx: Tx, ids: Sequence[UUID]) -> list[Due]:
         "SELECT d.id, d.customer_id, d.device_id, d.notification_id, d.seq, "  # noqa: S608  -- placeholders only
         "d.category, d.thread, d.priority, d.expires_at, d.attempts, d.reason, "
         "i.template, i.created_at, a.id AS address_id, a.kind, a.value, a.value_hash, "
-        "a.environment, a.app_id, a.set_at, a.state AS address_state "
+        "a.environment, a.app_id, a.set_at, a.last_ok_at, a.state AS address_state "
         "FROM push_dispatch d JOIN inbox_item i ON i.id = d.notification_id "
         "LEFT JOIN push_address a ON a.device_id = d.device_id "
         "AND a.customer_id = d.customer_id AND a.state <> 'DEAD' "
@@ -227,4 +299,5 @@ def _address(row: Row) -> Address | None:
         app_id=row.get("app_id", str),
         set_at=row.get("set_at", datetime),
         state=row.get("address_state", AddressState),
+        proven=row.find("last_ok_at", datetime) is not None,
     )

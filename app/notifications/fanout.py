@@ -18,8 +18,10 @@ from app.auth.device import states_inside
 from app.clock import Clock
 from app.database import Tx
 from app.ids import NotificationId, uuid7
-from app.notifications import addresses
+from app.notifications import addresses, inbox, preferences
 from app.notifications.addresses import AddressState, Phone
+from app.notifications.inbox import Item
+from app.notifications.preferences import Wishes
 from app.notifications.wording import Note, note_of, urgency
 from app.realtime import dispatch, receipts
 from app.realtime.dispatch import Owed
@@ -40,6 +42,7 @@ class _Told:
     id: NotificationId
     owed: Owed
     note: Note
+    wishes: Wishes
 
 
 class Fanout:
@@ -62,21 +65,28 @@ class Fanout:
         """Tell what a batch of facts owes, in one transaction."""
 
         async def work(tx: Tx) -> None:
-            for owed in batch:
-                await self._tell(tx, owed)
+            wishes = await preferences.of_customers(
+                tx.rows, [owed.event.customer for owed in batch]
+            )
+            told = [
+                await self._tell(tx, owed, wishes[owed.event.customer])
+                for owed in batch
+            ]
+            await inbox.announce(tx, [item for item in told if item is not None])
             tx.after_commit(self._wake)
 
         await database.transaction(work, name="notifications.fanout")
 
-    async def _tell(self, tx: Tx, owed: Owed) -> None:
+    async def _tell(self, tx: Tx, owed: Owed, wishes: Wishes) -> Item | None:
         if not await dispatch.finish(tx, owed.id):
-            return
+            return None
         note = note_of(owed.event.fact)
-        if note is None:
-            return
-        item = await _inbox(tx, owed, note)
+        if note is None or not wishes.of(note.category).wants(note):
+            return None
+        item = await _kept(tx, owed, note)
         if item is not None:
-            await self._queue(tx, _Told(item, owed, note))
+            await self._queue(tx, _Told(item.id, owed, note, wishes))
+        return item
 
     async def _queue(self, tx: Tx, told: _Told) -> None:
         phones = await _reachable(tx, told)
@@ -96,7 +106,11 @@ class Fanout:
     def _row(self, told: _Told, phone: Phone, where: Standing) -> list[Scalar]:
         note, event = told.note, told.owed.event
         travels = urgency(note.category)
+        now, expires_at = self._clock.now(), event.occurred_at + travels.life
+        rule = told.wishes.rule(note.category, now, expires_at, self._clock.zone)
         muted = phone.state is AddressState.MUTED and not note.is_security
+        refused = "MUTED" if muted else rule.refused
+        due_at = max(self._due_at(note, where), rule.not_before or now)
         return [
             uuid7(),
             event.customer,
@@ -107,10 +121,10 @@ class Fanout:
             note.category,
             note.thread_of(told.id, phone.device),
             "HIGH" if travels.high else "NORMAL",
-            self._due_at(note, where),
-            event.occurred_at + travels.life,
-            "SUPPRESSED" if muted else "QUEUED",
-            "MUTED" if muted else None,
+            due_at,
+            expires_at,
+            "SUPPRESSED" if refused else "QUEUED",
+            refused,
         ]
 
     def _due_at(self, note: Note, where: Standing) -> datetime:
@@ -119,21 +133,29 @@ class Fanout:
         return now + self._window if waits else now
 
 
-async def _inbox(tx: Tx, owed: Owed, note: Note) -> NotificationId | None:
+async def _kept(tx: Tx, owed: Owed, note: Note) -> Item | None:
     """Keep the notification; None when it was kept before."""
-    item = NotificationId.new()
+    item = Item(
+        id=NotificationId.new(),
+        customer=owed.event.customer,
+        category=note.category,
+        template=note.template,
+        args=note.args,
+        deep_link=note.deep_link,
+        created_at=owed.event.occurred_at,
+    )
     row = await tx.one(
         "INSERT INTO inbox_item (id, customer_id, seq, category, template, args, "
         "deep_link, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
         "ON CONFLICT (customer_id, seq) DO NOTHING RETURNING id",
-        item,
-        owed.event.customer,
+        item.id,
+        item.customer,
         owed.event.seq,
-        note.category,
-        note.template,
-        orjson.dumps(dict(note.args)).decode(),
-        note.deep_link,
-        owed.event.occurred_at,
+        item.category,
+        item.template,
+        orjson.dumps(dict(item.args)).decode(),
+        item.deep_link,
+        item.created_at,
     )
     return None if row is None else item
 

@@ -148,6 +148,20 @@ async def _sent(tx: Tx, answers: Sequence[Answered], now: datetime) -> None:
         now,
         *good,
     )
+    for due, outcome in took:
+        if due.address and outcome.environment:
+            await _found_at(tx, due.address, outcome.environment)
+
+
+async def _found_at(tx: Tx, address: Address, environment: str) -> None:
+    """Note where an address is taken, if that is elsewhere than the phone said."""
+    await tx.rows(
+        "UPDATE push_address SET environment = $2 WHERE id = $1 AND state <> 'DEAD' "
+        "AND value_hash = $3 RETURNING id",
+        address.id,
+        environment,
+        address.value_hash,
+    )
 
 
 async def _fail(tx: Tx, due: Due, reason: str) -> None:

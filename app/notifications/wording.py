@@ -11,17 +11,18 @@ from datetime import timedelta
 from enum import StrEnum
 
 from app.ids import DeviceId, NotificationId
+from app.notifications import catalogue
+from app.notifications.catalogue import Args, Words
 from app.realtime.facts import (
+    BalanceChanged,
     Category,
     DeviceChanged,
     Fact,
     PaymentChanged,
     SecurityEvent,
     TransactionPosted,
-    TransactionShot,
 )
-
-Args = Mapping[str, str | int | None]
+from app.realtime.shots import PaymentShot, TransactionShot
 
 
 class Template(StrEnum):
@@ -30,17 +31,12 @@ class Template(StrEnum):
     MONEY_IN = "money_in"
     MONEY_OUT = "money_out"
     PAYMENT_FAILED = "payment_failed"
+    PAYMENT_HELD = "payment_held"
+    PAYMENT_RELEASED = "payment_released"
+    LOW_BALANCE = "low_balance"
     DEVICE_REMOVED = "device_removed"
     SECURITY = "security"
     LOGIN_APPROVAL = "login_approval"
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """A title and a sentence that may be shown to anybody."""
-
-    title: str
-    body: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,28 +74,6 @@ class Urgency:
     collapse_key: str | None = None
 
 
-# English. Phones look the same keys up in their own language.
-_WORDS = {
-    Template.MONEY_IN: Words(
-        "Money received", "Money arrived in your account. Open the app to see it."
-    ),
-    Template.MONEY_OUT: Words(
-        "Money sent", "Money left your account. Open the app to see it."
-    ),
-    Template.PAYMENT_FAILED: Words(
-        "Payment not made", "A payment was not made. Open the app to see why."
-    ),
-    Template.DEVICE_REMOVED: Words(
-        "A phone was removed", "A phone is no longer connected to your bank."
-    ),
-    Template.SECURITY: Words(
-        "Security notice", "Something about your access changed. Open the app."
-    ),
-    Template.LOGIN_APPROVAL: Words(
-        "A new phone asks", "A new phone asks to be let in. Open the app to answer."
-    ),
-}
-
 _DAY = Urgency(timedelta(hours=24))
 _URGENCY = {
     Category.MONEY_IN: _DAY,
@@ -119,7 +93,7 @@ def urgency(category: Category) -> Urgency:
 
 def words(template: Template) -> Words:
     """Give the generic English words of a template."""
-    return _WORDS[template]
+    return catalogue.told(template, {}, "en")
 
 
 def title_key(template: Template) -> str:
@@ -134,33 +108,47 @@ def body_key(template: Template) -> str:
 
 def note_of(fact: Fact) -> Note | None:
     """Say what a fact becomes for its customer; None where it is told elsewhere."""
+    note: Note | None
     match fact:
         case TransactionPosted(transaction=row):
-            return _movement(row)
+            note = _movement(row)
+        case BalanceChanged(low=int(low)):
+            note = _low(fact, low)
         case PaymentChanged(payment=payment):
-            return Note(
-                category=Category.MONEY_OUT,
-                template=Template.PAYMENT_FAILED,
-                args={
-                    "amount": payment.amount,
-                    "currency": payment.currency,
-                    "counterparty": payment.payee.name,
-                    "reason": payment.reason,
-                },
-                deep_link=f"sixpence://payment/{payment.id}",
-                thread=payment.id,
-            )
+            note = _payment(payment)
         case DeviceChanged(device=device):
-            return Note(
+            note = Note(
                 category=Category.SECURITY,
                 template=Template.DEVICE_REMOVED,
                 args={"device": device.name},
                 deep_link="sixpence://security",
             )
         case SecurityEvent():
-            return _safety(fact)
+            note = _safety(fact)
         case _:
-            return None
+            note = None
+    return note
+
+
+_REVIEWED = {
+    "HELD_FOR_REVIEW": Template.PAYMENT_HELD,
+    "AWAITING_AUTHORISATION": Template.PAYMENT_RELEASED,
+}
+
+
+def _payment(payment: PaymentShot) -> Note:
+    return Note(
+        category=Category.MONEY_OUT,
+        template=_REVIEWED.get(payment.status, Template.PAYMENT_FAILED),
+        args={
+            "amount": payment.amount,
+            "currency": payment.currency,
+            "counterparty": payment.payee.name,
+            "reason": payment.reason,
+        },
+        deep_link=f"sixpence://payment/{payment.id}",
+        thread=payment.id,
+    )
 
 
 def _safety(fact: SecurityEvent) -> Note:
@@ -171,6 +159,21 @@ def _safety(fact: SecurityEvent) -> Note:
         args={"title": fact.title},
         deep_link=fact.action_url if asks else "sixpence://security",
         threads=fact.asked,
+    )
+
+
+def _low(fact: BalanceChanged, limit: int) -> Note:
+    return Note(
+        category=Category.LOW_BALANCE,
+        template=Template.LOW_BALANCE,
+        args={
+            "amount": fact.balance.available,
+            "currency": fact.balance.currency,
+            "account": fact.account.masked_number,
+            "limit": limit,
+        },
+        deep_link=f"sixpence://account/{fact.account.id}",
+        thread=fact.account.id,
     )
 
 

@@ -17,30 +17,38 @@ from app.money import Money
 from app.payments.beneficiary import Address, Beneficiary
 from app.payments.limit_caps import PayeeTerms
 from app.payments.models import BeneficiaryRow
+from app.payments.payee_check import PayeeCheck, PayeeMatch
 from app.rows import Row
 from app.vault import Vault
 
 _SEALED = "beneficiary"
 _PURPOSE = "mac/payee"
-_SCHEME = "INTERNAL"
 _COLUMNS = (
-    "id, customer_id, nickname, name, masked, bank_code, cooling_until, favourite, "
-    "last_paid_at"
+    "id, customer_id, nickname, name, masked, bank_code, bank_name, cooling_until, "
+    "favourite, last_paid_at, check_match, check_name, checked_at"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A payee about to be saved."""
+    """A payee about to be saved; `scheme` says by which rails it is reached."""
 
     id: BeneficiaryId
     customer: CustomerId
     nickname: str
     name: str
+    scheme: str
     number: str = field(repr=False)
     masked: str
     bank_code: str
     cooling_until: datetime
+    bank_name: str | None = None
+    check: PayeeCheck | None = None
+
+    @property
+    def place(self) -> str:
+        """Name the account: by its number here, with its bank's code elsewhere."""
+        return place_of(self.scheme, self.number, self.bank_code)
 
 
 class AddressBook:
@@ -49,16 +57,16 @@ class AddressBook:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
-    def hash(self, number: str) -> bytes:
+    def hash(self, place: str) -> bytes:
         """Give the key of a payee: one byte of pepper id, then the peppered MAC."""
-        key_id, mac = next(self._vault.macs(_PURPOSE, number.encode()))
+        key_id, mac = next(self._vault.macs(_PURPOSE, place.encode()))
         return bytes((key_id,)) + mac
 
-    async def holds(self, customer: CustomerId, number: str) -> bool:
-        """Tell whether a customer has this number already, under any pepper."""
+    async def holds(self, customer: CustomerId, place: str) -> bool:
+        """Tell whether a customer has this account already, under any pepper."""
         hashes = [
             bytes((key_id,)) + mac
-            for key_id, mac in self._vault.macs(_PURPOSE, number.encode())
+            for key_id, mac in self._vault.macs(_PURPOSE, place.encode())
         ]
         return (
             await BeneficiaryRow.filter(
@@ -72,20 +80,25 @@ class AddressBook:
         """Save a payee; None when the customer has this number already."""
         made = await tx.one(
             "INSERT INTO beneficiary (id, customer_id, nickname, name, scheme, "
-            "address_enc, address_hash, masked, bank_code, cooling_until) "
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
+            "address_enc, address_hash, masked, bank_code, cooling_until, bank_name, "
+            "check_match, check_name, checked_at) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
             "ON CONFLICT (customer_id, address_hash) WHERE deleted_at IS NULL "
             "DO NOTHING RETURNING id",
             entry.id,
             entry.customer,
             entry.nickname,
             entry.name,
-            _SCHEME,
-            self._vault.seal(_SEALED, str(entry.id), entry.number.encode()),
-            self.hash(entry.number),
+            entry.scheme,
+            self._vault.seal(_SEALED, str(entry.id), entry.place.encode()),
+            self.hash(entry.place),
             entry.masked,
             entry.bank_code,
             entry.cooling_until,
+            entry.bank_name,
+            None if entry.check is None else entry.check.match,
+            None if entry.check is None else entry.check.suggested_name,
+            None if entry.check is None else entry.check.checked_at,
         )
         if made is None:
             return None
@@ -96,7 +109,9 @@ class AddressBook:
             name=entry.name,
             masked_account=entry.masked,
             bank_code=entry.bank_code,
+            bank_name=entry.bank_name,
             cooling_until=entry.cooling_until,
+            check=entry.check,
         )
 
     async def remove(
@@ -143,9 +158,12 @@ class AddressBook:
         )
         if row is None or (row.deleted_at is not None and not deleted):
             return None
-        number = self._vault.open(_SEALED, str(beneficiary), row.address_enc).decode()
-        key = row.address_hash.hex()
-        return _value(row), Address(number=number, bank_code=row.bank_code, key=key)
+        place = self._vault.open(_SEALED, str(beneficiary), row.address_enc).decode()
+        number, key = place.rpartition("/")[2], row.address_hash.hex()
+        address = Address(
+            number=number, bank_code=row.bank_code, key=key, scheme=row.scheme
+        )
+        return _value(row), address
 
     async def page(
         self,
@@ -211,6 +229,23 @@ async def change(tx: Tx, payee: Beneficiary, limit: Money | None) -> None:
     )
 
 
+async def keep_check(
+    tx: Tx, customer: CustomerId, beneficiary: BeneficiaryId, check: PayeeCheck
+) -> Beneficiary | None:
+    """Keep a newer check with its payee; None when a later one is there already."""
+    row = await tx.one(
+        "UPDATE beneficiary SET check_match = $3, check_name = $4, checked_at = $5 "  # noqa: S608  -- our own columns
+        "WHERE id = $1 AND customer_id = $2 AND deleted_at IS NULL "
+        f"AND (checked_at IS NULL OR checked_at < $5) RETURNING {_COLUMNS}",
+        beneficiary,
+        customer,
+        check.match,
+        check.suggested_name,
+        check.checked_at,
+    )
+    return None if row is None else _read(row)
+
+
 async def terms(
     ask: Statements, customer: CustomerId, payees: Sequence[BeneficiaryId]
 ) -> list[PayeeTerms]:
@@ -250,6 +285,12 @@ def _read(row: Row) -> Beneficiary:
         name=row.get("name", str),
         masked_account=row.get("masked", str),
         bank_code=row.find("bank_code", str),
+        bank_name=row.find("bank_name", str),
+        check=_check(
+            row.find("check_match", str),
+            row.find("check_name", str),
+            row.find("checked_at", datetime),
+        ),
         cooling_until=row.get("cooling_until", datetime),
         favourite=row.get("favourite", bool),
         last_paid_at=row.find("last_paid_at", datetime),
@@ -264,7 +305,22 @@ def _value(row: BeneficiaryRow) -> Beneficiary:
         name=row.name,
         masked_account=row.masked,
         bank_code=row.bank_code,
+        bank_name=row.bank_name,
+        check=_check(row.check_match, row.check_name, row.checked_at),
         cooling_until=row.cooling_until,
         favourite=row.favourite,
         last_paid_at=row.last_paid_at,
     )
+
+
+def _check(
+    match: str | None, suggested: str | None, at: datetime | None
+) -> PayeeCheck | None:
+    if match is None or at is None:
+        return None
+    return PayeeCheck(match=PayeeMatch(match), suggested_name=suggested, checked_at=at)
+
+
+def place_of(scheme: str, number: str, bank_code: str | None) -> str:
+    """Name an account among those of all banks; one of ours by its number alone."""
+    return number if scheme == "INTERNAL" else f"{bank_code}/{number}"

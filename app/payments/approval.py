@@ -12,11 +12,12 @@ from app.money import Money
 from app.payments.intake import PayeeFacts
 from app.payments.payment import DestinationKind, Payment
 
-_ORDINARY = (FactorKind.BIOMETRIC, FactorKind.MPIN, FactorKind.WEBAUTHN)
+_RISKY = (FactorKind.BIOMETRIC, FactorKind.MPIN)
+_ORDINARY = (*_RISKY, FactorKind.WEBAUTHN)
 
 
 def wish(
-    actor: Actor, payment: Payment, payee: PayeeFacts, life_s: int
+    actor: Actor, payment: Payment, payee: PayeeFacts, life_s: int, *, risky: bool
 ) -> ChallengeWish:
     """Ask for the challenge of a payment, for the caller's device.
 
@@ -25,6 +26,8 @@ def wish(
         payment: what is approved.
         payee: the payee with the full address.
         life_s: seconds the challenge lives.
+        risky: a passkey alone is too little, and so is a factor it has just set
+            (auth.md 1.3).
     """
 
     def payload(challenge: ChallengeId, expires_at: datetime) -> Mapping[str, object]:
@@ -45,9 +48,10 @@ def wish(
     return ChallengeWish(
         purpose=Purpose.PAYMENT,
         subject=str(payment.id),
-        allowed=_ORDINARY,
+        allowed=_RISKY if risky else _ORDINARY,
         life_s=life_s,
         payload=payload,
+        full=risky,
     )
 
 

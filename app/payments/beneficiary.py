@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.ids import BeneficiaryId, CustomerId
-from app.realtime import facts
+from app.payments.payee_check import PayeeCheck
+from app.realtime import shots
 
 OPERATION = "beneficiaryCreate"
 
@@ -24,6 +25,8 @@ class Beneficiary:
     masked_account: str
     bank_code: str | None
     cooling_until: datetime
+    bank_name: str | None = None
+    check: PayeeCheck | None = None
     favourite: bool = False
     last_paid_at: datetime | None = None
 
@@ -31,14 +34,16 @@ class Beneficiary:
         """Give the end of the waiting time while it runs, else None."""
         return self.cooling_until if self.cooling_until > now else None
 
-    def shot(self) -> facts.BeneficiaryShot:
+    def shot(self) -> shots.BeneficiaryShot:
         """Give the snapshot that goes into an event."""
-        return facts.BeneficiaryShot(
+        return shots.BeneficiaryShot(
             id=str(self.id),
             nickname=self.nickname,
             name=self.name,
             masked_account=self.masked_account,
             bank_code=self.bank_code,
+            bank_name=self.bank_name,
+            payee_check=None if self.check is None else self.check.shot(),
             cooling_until=self.cooling_until,
             favourite=self.favourite,
             last_paid_at=self.last_paid_at,
@@ -53,8 +58,8 @@ class BeneficiaryRequest:
         key: the phone's IdempotencyKey.
         nickname: what the customer calls the payee, 1 to 40 characters.
         name: the payee's name, 1 to 70 characters.
-        account_number: full number of an account of this bank.
-        bank_code: code of this bank, or None.
+        account_number: full number of an account.
+        bank_code: code of its bank; None: it is of this bank.
         risk_acknowledged: the customer saw a warning and goes on.
     """
 
@@ -91,9 +96,11 @@ class Saved:
 class Address:
     """Where a saved payee is paid: opened only to show it in an approval and to pay.
 
-    `key` is the same for the same address of one customer, and names nobody.
+    `key` is the same for the same address of one customer, and names nobody. `scheme`
+    is INTERNAL for an account of this bank, else that of the rail that reaches it.
     """
 
     number: str = field(repr=False)
     bank_code: str | None
     key: str
+    scheme: str

@@ -30,12 +30,17 @@ _BOOKED = (
     f"OR (p.state IN ({_NOTHING_MOVED}) AND count(o.id) > 0)"
 )
 
-# Operations nobody carries on: of a payment that ended, without a lease, or PENDING
-# although the lease ran out before the watermark, which is at least a minute old.
+# Operations nobody carries on: of a payment that ended (but for one whose money came
+# back), without lease or staff, or PENDING although the lease ran out before the
+# watermark, which is at least a minute old. And orders that nobody asks about.
 _LOOSE = (
     "SELECT p.id, o.id AS op FROM payment p JOIN payment_op o ON o.payment_id = p.id "  # noqa: S608  -- our own columns
     "WHERE o.outcome IN ('PENDING', 'UNKNOWN') "
-    f"AND (p.state IN ({_ENDED}) OR p.lease_until IS NULL{{late}})"
+    f"AND ((p.state IN ({_ENDED}) AND NOT (p.state = 'SETTLED' "
+    "AND o.kind = 'CREDIT_BACK')) "
+    "OR (p.lease_until IS NULL AND p.manual_since IS NULL){late}) "
+    "UNION ALL SELECT p.id, p.id AS op FROM payment p WHERE p.state = 'IN_FLIGHT' "
+    "AND p.lease_until IS NULL AND p.manual_since IS NULL"
 )
 _LATE = " OR (o.outcome = 'PENDING' AND p.lease_until < $1)"
 
@@ -61,6 +66,15 @@ _COUNTED = (
 )
 _LATELY = " AND (u.changed_at >= $1 OR u.reserved > 0)"
 
+# Payments that went on although the rules stopped them, or nobody released them.
+_UNREVIEWED = (
+    "SELECT p.id FROM payment p JOIN risk_decision d ON d.payment_id = p.id "
+    "WHERE ((d.action = 'BLOCK' AND p.state <> 'DECLINED') OR (d.action = 'HOLD' "
+    "AND p.state NOT IN ('HELD_FOR_REVIEW', 'DECLINED', 'CANCELLED', 'EXPIRED') "
+    "AND NOT EXISTS (SELECT 1 FROM payment_step s WHERE s.payment_id = p.id "
+    "AND s.source = 'STAFF' AND s.detail = 'released'))){since}"
+)
+
 _SINCE = (
     " AND (p.created_at >= $1 OR EXISTS (SELECT 1 FROM payment_op t "
     "WHERE t.payment_id = p.id AND t.resolved_at >= $1))"
@@ -68,7 +82,10 @@ _SINCE = (
 
 
 def proofs() -> list[Proof]:
-    """Give the proofs of this room: C5 holds, C6 booked and counted, C9 carried on."""
+    """Give the proofs of this room: C5 holds, C6 booked and counted, C9 carried on.
+
+    And that nothing went on past its review.
+    """
     return [
         _proof("payments.holds", _HOLDS),
         _proof("payments.booked_once", _BOOKED, freezes=True),
@@ -78,6 +95,7 @@ def proofs() -> list[Proof]:
             full=_COUNTED.format(window="", since=""),
             freezes=True,
         ),
+        _proof("payments.reviewed", _UNREVIEWED),
         Proof(
             "payments.carried_on",
             since=_LOOSE.format(late=_LATE),

@@ -4,7 +4,7 @@ Refused, cancelled, three wrong answers, or out of time: each is one transaction
 moves the payment, cancels its challenge and tells the customer's phones.
 """
 
-from app import database
+from app import database, telemetry
 from app.auth.actor import Actor
 from app.auth.challenges import Challenges
 from app.auth.errors import ChallengeExpired
@@ -20,7 +20,7 @@ from app.payments.lifecycle import Event, State
 from app.payments.moves import Move
 from app.payments.passage import Passage
 from app.payments.payment import Payment, StepDetail, StepSource
-from app.realtime.facts import AccountShot
+from app.realtime.shots import AccountShot
 
 _TRIES = 3  # wrong answers to all challenges of one payment (banking.md 4.1)
 
@@ -64,11 +64,11 @@ class Endings(History):
         return await self._now(payment.id)
 
     async def cancel(self, actor: Actor, payment: str) -> Payment:
-        """Stop a payment before its approval; again gives the same end.
+        """Stop a payment before its approval, or soon after; again gives the same end.
 
         Raises:
             NotFound: no such payment of this customer.
-            TooLate: it was approved, or it ended otherwise.
+            TooLate: it is on its way, or it ended otherwise.
         """
         async with denials.kept(actor, "payment.cancelled", self._clock, payment):
             found = await self._own(actor, payment)
@@ -79,7 +79,7 @@ class Endings(History):
 
             async def work(tx: Tx) -> None:
                 await self._sessions.require_live(tx, actor)
-                waiting = await moves.lock_waiting(tx, found.id, move.at)
+                waiting = await moves.lock_cancellable(tx, found.id, move.at)
                 if waiting is None:
                     raise TooLate(field=["id"])
                 await self._challenges.cancel(tx, str(found.id))
@@ -90,49 +90,57 @@ class Endings(History):
         return await self._now(found.id)
 
     async def halt(self, actor: Actor) -> int:
-        """Cancel whatever waits for an approval of a customer who stopped everything.
+        """Cancel whatever waits, also for a review, of one who stopped everything.
 
         It could not be approved any more: the emergency stop cancelled the challenges
-        and ended the sessions. Gives how many payments ended.
+        and ended the sessions. One payment that fails keeps no other: what is left of
+        it ends by its time, or when its turn comes. Gives how many payments ended.
+
+        Raises:
+            Outage: the database is away; again ends what is left.
         """
         ended = 0
         for payment in await records.waiting(actor.known_customer):
-            found = await self._now(payment)
-            account = await self._passage.account_of(found)
-            ended += await self._halted(actor, payment, account)
+            try:
+                ended += await self._halted(actor, payment)
+            except Exception:  # noqa: BLE001  -- a loop's frame: one payment must not keep the others
+                telemetry.log.exception("payment_not_halted", payment=str(payment))
         return ended
 
-    async def _halted(
-        self, actor: Actor, payment: PaymentId, account: AccountShot
-    ) -> bool:
+    async def _halted(self, actor: Actor, payment: PaymentId) -> bool:
+        account = await self._passage.account_of(await self._now(payment))
         move = self._cancelling(StepDetail.CANCELLED)
 
         async def work(tx: Tx) -> bool:
-            waiting = await moves.lock_waiting(tx, payment, move.at)
-            if waiting is None or not await self._moved(tx, waiting, move, account):
+            waiting = await moves.lock_cancellable(tx, payment, move.at)
+            if waiting is None:
                 return False
             await self._challenges.cancel(tx, str(payment))
+            await self._moved(tx, waiting, move, account)
             news.by_customer(tx, actor, "payment.cancelled", waiting, move.at)
             return True
 
         return await database.transaction(work, name="payments.halt")
 
     async def expire(self, payment: PaymentId) -> None:
-        """End a payment that was not approved in time; nothing if it moved on."""
+        """End a payment nobody approved, or decided about, in time; else nothing."""
         found = await self._now(payment)
         account = await self._passage.account_of(found)
         now = self._clock.now()
-        move = Move(
-            event=Event.TIME_RAN_OUT,
-            at=now,
-            source=StepSource.CLOCK,
-            detail=StepDetail.NOT_APPROVED_IN_TIME,
-        )
 
         async def work(tx: Tx) -> None:
             late = await moves.lock_late(tx, payment, now)
             if late is None:
                 return
+            held = late.state is State.HELD_FOR_REVIEW
+            move = Move(
+                event=Event.TIME_RAN_OUT,
+                at=now,
+                source=StepSource.CLOCK,
+                detail=StepDetail.NOT_DECIDED_IN_TIME
+                if held
+                else StepDetail.NOT_APPROVED_IN_TIME,
+            )
             await self._challenges.cancel(tx, str(payment))
             await self._moved(tx, late, move, account)
             news.by_bank(tx, "payment.expired", late, now, "payments.expiry")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from app.errors import ErrorCode, Refusal
 from app.money import Money
 from app.payments.limit import Limit
+from app.payments.payee_check import PayeeCheck
 
 
 class InsufficientFunds(Refusal):
@@ -58,6 +59,31 @@ class PayeeRejected(Refusal):
 
     code = ErrorCode.PAYEE_REJECTED
     sentence = "This payee cannot be paid. Please check the account number."
+
+
+class PayeeNameMismatch(Refusal):
+    """The name given is not the one the payee's account is held under.
+
+    Args:
+        check: what the check found.
+        field: path inside the input.
+    """
+
+    code = ErrorCode.PAYEE_NAME_MISMATCH
+    sentence = "The payee's account is held under another name."
+
+    def __init__(
+        self, check: PayeeCheck, *, field: Sequence[str] | None = None
+    ) -> None:
+        super().__init__(field=field)
+        self.check = check
+
+
+class QuoteExpired(Refusal):
+    """The quote is too old."""
+
+    code = ErrorCode.QUOTE_EXPIRED
+    sentence = "This quote has expired. Please ask for a new one."
 
 
 class TooLate(Refusal):

@@ -12,7 +12,7 @@ from app.auth.errors import ChallengeExpired
 from app.auth.signing import Purpose
 from app.errors import NotFound
 from app.ids import ChallengeId, MalformedId, PaymentId
-from app.payments import records
+from app.payments import noted, records
 from app.payments.lifecycle import State, Status
 from app.payments.payment import OPERATION, Payment, PaymentStep
 
@@ -61,6 +61,10 @@ class History:
         found = await records.several(ids)
         customer = actor.known_customer
         return {one.id: one for one in found.values() if one.customer == customer}
+
+    async def noted(self, actor: Actor, text: str) -> tuple[PaymentId, ...]:
+        """Give the caller's newest payments whose note holds a text, at most 200."""
+        return await noted.noted(actor.known_customer, text)
 
     async def timelines(
         self, payments: Sequence[PaymentId]

@@ -4,28 +4,34 @@ Amounts first, then whose account pays, whom it pays, currency, blocks, money. T
 balance read here only spares the customer a signature: the core decides when it books.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
 
 from app.accounts.account import Account
 from app.accounts.accounts import Accounts
 from app.accounts.balances import Balances
 from app.auth.actor import Actor
 from app.auth.standing import Customers
-from app.errors import NotFound, NotSupported, ValidationFailed
+from app.errors import NotFound, NotSupported, Refusal, ValidationFailed
 from app.ids import AccountId, BeneficiaryId, MalformedId
-from app.money import MINOR_MAX, Money
-from app.payments import texts
+from app.integrations.rails import PaymentOrder, PaymentRail, RailCaps
+from app.money import MINOR_MAX, Money, zero
+from app.payments import fees, texts
 from app.payments.errors import (
     AccountBlocked,
     CurrencyMismatch,
     InsufficientFunds,
+    PayeeNameMismatch,
     PayeeRejected,
 )
+from app.payments.offers import Offers
+from app.payments.payee_check import PayeeCheck, PayeeMatch
 from app.payments.payees import Payees
 from app.payments.payment import Destination, DestinationKind, Party, PaymentRequest
 
-RAIL = "INTERNAL"
+INTERNAL, _OWN_SCHEME = "INTERNAL", "OWN"
 _FROM = ("fromAccountId",)
 _OWN = ("to", "ownAccountId")
 _SAVED = ("to", "beneficiaryId")
@@ -52,76 +58,116 @@ class PayeeFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A request that may become a payment."""
+    """A request that may become a payment.
+
+    `checked_anew`: its `check` is the quote's, and not yet kept with the payee.
+    """
 
     account: Account
     destination: Destination
     payee: PayeeFacts
     payee_key: str
     amount: Money
+    available: Money
     reference: str | None
     note: str | None
+    rail: str
+    fee: Money
+    arrives_by: datetime | None
+    check: PayeeCheck | None
+    checked_anew: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Target:
-    """The paid account, before it is judged."""
+    """The paid account, before it is judged; of another bank little is known."""
 
     kind: DestinationKind
-    account: AccountId
+    account: AccountId | None
     ref: str
-    currency: str
+    currency: str | None
     can_credit: bool
     shown: Party
     payee: PayeeFacts
     key: str
     beneficiary: BeneficiaryId | None = None
+    bank_name: str | None = None
+    check: PayeeCheck | None = None
 
 
 class Intake:
     """Judges payment requests; writes nothing."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  -- one argument per collaborator
         self,
         *,
         accounts: Accounts,
         balances: Balances,
         customers: Customers,
         payees: Payees,
+        rails: Mapping[str, PaymentRail],
+        offers: Offers,
+        gate: Callable[[], None] = lambda: None,
     ) -> None:
         self._accounts = accounts
         self._balances = balances
         self._customers = customers
         self._payees = payees
+        self._rails = rails
+        self._offers = offers
+        self._gate = gate
+
+    def require_open(self) -> None:
+        """Begin nothing while no postings are taken.
+
+        Raises:
+            Outage: postings are stopped; nothing happened.
+        """
+        self._gate()
 
     async def judged(self, actor: Actor, request: PaymentRequest) -> Draft:
         """Judge a request.
 
         Raises:
-            ValidationFailed: amount, reference or note break a rule, or the money
-                would go to where it comes from.
-            NotFound: an account or payee is not the caller's.
-            NotSupported: the rail does not reach this payee.
-            CurrencyMismatch: amount and accounts are not of one currency.
-            AccountBlocked: the account may not pay, or the own one not be paid to.
-            PayeeRejected: the payee's account is gone or takes no money.
-            InsufficientFunds: carries what is missing.
+            Refusal: what `looked_at` raises, or the first of those it gives.
+            Outage: the core or the rail is away, or postings are stopped.
         """
+        draft, noes = await self.looked_at(actor, request)
+        for no in noes:
+            raise no
+        return draft
+
+    async def looked_at(
+        self, actor: Actor, request: PaymentRequest
+    ) -> tuple[Draft, list[Refusal]]:
+        """Look at a request; gives the payment it would be, and what forbids it now.
+
+        Raises:
+            ValidationFailed: amount, reference or note break a rule, or the money
+                would go to where it comes from, or the quote is for something else.
+            NotFound: an account, payee or quote is not the caller's.
+            NotSupported: the rail does not reach this payee.
+            CurrencyMismatch: amount, accounts and rail are not of one currency.
+            PayeeRejected: the payee's account is gone.
+            QuoteExpired: the quote is too old.
+            Outage: the core or the rail is away, or postings are stopped.
+        """
+        self.require_open()
+        offer = self._offers.opened(actor.known_customer, request)
         amount = _amount(request.amount)
         reference, note = texts.reference(request.reference), texts.note(request.note)
         account = await self._own(actor, request.from_account, _FROM)
         target = await self._target(actor, request)
         where = _OWN if target.beneficiary is None else _SAVED
         _pair(account, target, where)
-        if request.rail not in {None, RAIL}:
-            raise NotSupported("This payee is not reached that way.", field=["rail"])
+        named = request.rail if offer is None else offer.rail
+        rail = self._rail(named, target.payee.scheme)
+        _carries(rail.caps, amount)
         if amount.currency != account.currency:
             raise CurrencyMismatch(field=["amount", "currency"])
-        if not account.can_debit:
-            raise AccountBlocked(field=_FROM)
-        await self._afforded(account, amount)
         profile = await self._customers.profile(actor.known_customer)
-        return Draft(
+        found = await self._balances.sure(account)
+        draft = Draft(
             account=account,
             destination=Destination(
                 kind=target.kind,
@@ -131,13 +177,39 @@ class Intake:
                 payer=Party(name=profile.name, masked=account.masked_number),
                 src=account.ref,
                 dst=target.ref,
+                bank_name=target.bank_name,
             ),
             payee=target.payee,
             payee_key=target.key,
             amount=amount,
+            available=found.available,
             reference=reference,
             note=note,
+            rail=rail.caps.rail,
+            fee=zero(amount.currency),
+            arrives_by=None,
+            check=target.check,
         )
+        told = await fees.quoted(rail, _order(draft))  # one that is away says so here
+        fee, by, check, anew = told.fee, told.arrives_by, target.check, False
+        if offer is not None:
+            fee, by = offer.fee, offer.arrives_by
+            check, anew = _newer(offer.check, target.check)
+        draft = replace(draft, fee=fee, arrives_by=by, check=check, checked_anew=anew)
+        return draft, _noes(draft, target, where, request)
+
+    @staticmethod
+    def mismatch(draft: Draft, check: PayeeCheck) -> PayeeNameMismatch:
+        """Say that a payee's account is held under another name."""
+        own = draft.destination.beneficiary is None
+        return PayeeNameMismatch(check, field=_OWN if own else _SAVED)
+
+    def _rail(self, named: str | None, scheme: str) -> PaymentRail:
+        """Choose the first rail that reaches a scheme, or the one that was named."""
+        for rail in self._rails.values():
+            if scheme in rail.caps.schemes and named in {None, rail.caps.rail}:
+                return rail
+        raise NotSupported("This payee is not reached that way.", field=["rail"])
 
     async def payee_of(self, actor: Actor, destination: Destination) -> PayeeFacts:
         """Give the payee of a payment that exists, as its approval shows it.
@@ -146,6 +218,7 @@ class Intake:
             NotFound: the payee's row is gone altogether.
         """
         if destination.beneficiary is None:
+            assert destination.account is not None  # noqa: S101  -- own ones are ours
             return _own_facts(destination.account, destination.payee.name)
         found = await self._payees.address(
             actor.known_customer, destination.beneficiary, deleted=True
@@ -157,7 +230,7 @@ class Intake:
             address=address.number,
             bank_code=address.bank_code,
             name=destination.payee.name,
-            scheme=RAIL,
+            scheme=address.scheme,
         )
 
     async def _target(self, actor: Actor, request: PaymentRequest) -> _Target:
@@ -181,31 +254,101 @@ class Intake:
         if found is None:
             raise NotFound(field=_SAVED)
         payee, address = found
-        account = await self._accounts.by_number(address.number, address.bank_code)
-        if account is None:
-            raise PayeeRejected(field=_SAVED)
-        return _Target(
+        target = _Target(
             kind=DestinationKind.BENEFICIARY,
-            account=account.id,
-            ref=account.ref,
-            currency=account.currency,
-            can_credit=account.can_credit,
+            account=None,
+            ref="",
+            currency=None,
+            can_credit=True,
             shown=Party(name=payee.name, masked=payee.masked_account),
             payee=PayeeFacts(
                 address=address.number,
                 bank_code=address.bank_code,
                 name=payee.name,
-                scheme=RAIL,
+                scheme=address.scheme,
             ),
             key=address.key,
             beneficiary=beneficiary,
+            bank_name=payee.bank_name,
+            check=payee.check,
+        )
+        if address.scheme != INTERNAL:
+            return target
+        account = await self._accounts.by_number(address.number, address.bank_code)
+        if account is None:
+            raise PayeeRejected(field=_SAVED)
+        return replace(
+            target,
+            account=account.id,
+            ref=account.ref,
+            currency=account.currency,
+            can_credit=account.can_credit,
         )
 
-    async def _afforded(self, account: Account, amount: Money) -> None:
-        found = await self._balances.of([account])
-        available = found[account.id].available
-        if available < amount:
-            raise InsufficientFunds(amount - available, field=["amount"])
+
+def _noes(
+    draft: Draft,
+    target: _Target,
+    where: tuple[str, ...],
+    request: PaymentRequest,
+) -> list[Refusal]:
+    """List what forbids a payment now, and may be otherwise later."""
+    noes: list[Refusal] = []
+    if not target.can_credit:
+        own = target.beneficiary is None
+        noes.append(AccountBlocked(field=where) if own else PayeeRejected(field=where))
+    if not draft.account.can_debit:
+        noes.append(AccountBlocked(field=_FROM))
+    check = draft.check
+    differs = check is not None and check.match is PayeeMatch.NO_MATCH
+    if check is not None and differs and not request.risk_acknowledged:
+        noes.append(PayeeNameMismatch(check, field=where))
+    total = draft.amount + draft.fee
+    if draft.available < total:
+        noes.append(InsufficientFunds(total - draft.available, field=["amount"]))
+    return noes
+
+
+def _newer(
+    quoted: PayeeCheck | None, kept: PayeeCheck | None
+) -> tuple[PayeeCheck | None, bool]:
+    """Choose between a quote's check and the payee's; tells whether it is news."""
+    if quoted is None or (kept is not None and kept.checked_at >= quoted.checked_at):
+        return kept, False
+    told = quoted.match is not PayeeMatch.UNAVAILABLE
+    return (quoted, told) if told or kept is None else (kept, False)
+
+
+def _carries(caps: RailCaps, amount: Money) -> None:
+    """Say what a rail does not carry at all."""
+    if caps.currency not in {None, amount.currency}:
+        raise CurrencyMismatch(field=["amount", "currency"])
+    if caps.max_minor is not None and amount.minor > caps.max_minor:
+        most = Money(caps.max_minor, amount.currency)
+        raise ValidationFailed(
+            f"One payment of this kind carries at most {most.formatted()}.",
+            field=["amount", "minorUnits"],
+        )
+
+
+def _order(draft: Draft) -> PaymentOrder:
+    """Show a rail a payment that does not exist."""
+    to, payer = draft.destination, draft.destination.payer
+    return PaymentOrder(
+        payment=UUID(int=0),
+        src=to.src,
+        dst=to.dst,
+        amount=draft.amount,
+        memo="",
+        reference=draft.reference,
+        payer_name=payer.name,
+        payer_masked=payer.masked,
+        payee_name=to.payee.name,
+        payee_masked=to.payee.masked,
+        scheme=draft.payee.scheme,
+        payee_address=draft.payee.address,
+        payee_bank_code=draft.payee.bank_code,
+    )
 
 
 def _amount(amount: Money) -> Money:
@@ -219,12 +362,8 @@ def _amount(amount: Money) -> Money:
 def _pair(account: Account, target: _Target, field: tuple[str, ...]) -> None:
     if target.account == account.id:
         raise ValidationFailed("This is the account the money is on.", field=field)
-    if target.currency != account.currency:
+    if target.currency not in {None, account.currency}:
         raise CurrencyMismatch(field=field)
-    if not target.can_credit and target.beneficiary is None:
-        raise AccountBlocked(field=field)
-    if not target.can_credit:
-        raise PayeeRejected(field=field)
 
 
 def _own_target(account: Account) -> _Target:
@@ -242,4 +381,6 @@ def _own_target(account: Account) -> _Target:
 
 
 def _own_facts(account: AccountId, name: str) -> PayeeFacts:
-    return PayeeFacts(address=str(account), bank_code=None, name=name, scheme="OWN")
+    return PayeeFacts(
+        address=str(account), bank_code=None, name=name, scheme=_OWN_SCHEME
+    )

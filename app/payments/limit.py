@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from app.ids import CustomerId, LimitId
 from app.money import Money
-from app.realtime.facts import LimitShot
+from app.realtime.shots import LimitShot
 
 # The window of what is counted without an end, and of what rolls on.
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)

@@ -184,6 +184,18 @@ class Caps:
         )
 
 
+def counters(caps: Sequence[Cap]) -> list[Counter]:
+    """Give what the limits are counted by; those of one payment are not."""
+    return [cap.counter for cap in caps if cap.counter is not None]
+
+
+def about(cap: Cap, shown: Sequence[Limit]) -> Limit:
+    """Name the customer's limit behind a refusal: the rule's own, or the day's."""
+    own = [one for one in shown if one.window.value == cap.period]
+    days = [one for one in shown if one.window is LimitWindow.DAY]
+    return (own or days or list(shown))[0]
+
+
 def payee_limit(payee: BeneficiaryId, most: Money, ceiling: Money) -> Limit:
     """Show the customer's own limit for one payment to a payee."""
     return Limit(

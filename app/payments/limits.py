@@ -34,17 +34,17 @@ from app.payments import (
 from app.payments.errors import CurrencyMismatch, LimitExceeded
 from app.payments.limit import (
     Limit,
-    LimitWindow,
     Period,
     Rule,
     Scope,
     of_customer,
 )
-from app.payments.limit_caps import Cap, Caps
+from app.payments.limit_caps import Cap, Caps, about, counters
 from app.payments.limit_use import Counter
 from app.payments.payment import Payment
 from app.realtime import coding, log
-from app.realtime.facts import LimitChanged, LimitShot
+from app.realtime.facts import LimitChanged
+from app.realtime.shots import LimitShot
 from app.settings import Settings
 
 OPERATION = "limitSet"
@@ -119,42 +119,42 @@ class Limits:
             CoolingPeriod: the phone or the payee is new; carries what goes now.
             NotSupported: the bank has no limits for this currency, so no payments.
         """
-        caps, now = await self._met(tx, actor, payment), self._clock.now()
+        caps, now = await self._met(tx.rows, actor, payment), self._clock.now()
         already = await limit_use.rules_of(tx, payment.id) if again else set()
         caps = [one for one in caps if one.rule is None or one.rule.id not in already]
         minor = payment.amount.minor
         if any(minor > cap.most for cap in caps):
-            raise await self._no(tx, actor, payment, caps, ())
-        await limit_use.reserve(tx, payment, _counters(caps))
+            raise await self._no(tx.rows, actor, payment, caps, ())
+        await limit_use.reserve(tx, payment, counters(caps))
         took: list[Counter] = []
         for cap in sorted(caps, key=_order):
             if cap.counter is None:
                 continue
             if not await limit_use.take(tx, cap.counter, minor, cap.most, now):
-                raise await self._no(tx, actor, payment, caps, took)
+                raise await self._no(tx.rows, actor, payment, caps, took)
             took.append(cap.counter)
 
-    async def _met(self, tx: Tx, actor: Actor, payment: Payment) -> list[Cap]:
+    async def _met(self, ask: Statements, actor: Actor, payment: Payment) -> list[Cap]:
         customer, now = payment.customer, self._clock.now()
         currencies = [payment.amount.currency]
-        rules = await limit_rules.in_force(tx.rows, customer, currencies, now)
+        rules = await limit_rules.in_force(ask, customer, currencies, now)
         rules = [one for one in rules if one.rail in {None, payment.rail}]
         if not any(one.scope is Scope.BANK for one in rules):
             raise NotSupported(
                 "Payments in this currency are not offered.",
                 field=["amount", "currency"],
             )
-        found = await self._caps(tx.rows, actor)
+        found = await self._caps(ask, actor)
         caps = found.of_customer(rules)
         payee = payment.destination.beneficiary
         if payee is not None:
-            for terms in await address_book.terms(tx.rows, customer, [payee]):
+            for terms in await address_book.terms(ask, customer, [payee]):
                 caps += found.of_payee(rules, terms)
         return caps
 
     async def _no(
         self,
-        tx: Tx,
+        ask: Statements,
         actor: Actor,
         payment: Payment,
         caps: Sequence[Cap],
@@ -162,7 +162,7 @@ class Limits:
     ) -> Refusal:
         """Say the smallest limit; what this transaction took goes with it."""
         taken = await limit_use.taken(
-            tx.rows, _counters(caps), self._clock.now(), payment.id.value
+            ask, counters(caps), self._clock.now(), payment.id.value
         )
         for counter in took:
             if counter.period is not Period.ROLLING_DAY:
@@ -173,12 +173,29 @@ class Limits:
             return CoolingPeriod(
                 cap.ends_at, left if left.minor else None, field=_AMOUNT
             )
-        shown = cap.shown or _about(
-            cap, (await self._caps(tx.rows, actor)).shown(caps, taken)
+        shown = cap.shown or about(
+            cap, (await self._caps(ask, actor)).shown(caps, taken)
         )
         return LimitExceeded(shown, field=_AMOUNT)
 
     # -------------------------------------------------------------- reading
+
+    async def foreseen(
+        self, actor: Actor, payment: Payment
+    ) -> tuple[Limit, Refusal | None]:
+        """Give the limit that a payment would come closest to, and its refusal if any.
+
+        Raises:
+            NotSupported: the bank has no limits for this currency, so no payments.
+        """
+        ask: Statements = database.read
+        caps = await self._met(ask, actor, payment)
+        taken = await limit_use.taken(ask, counters(caps), self._clock.now())
+        near = min(caps, key=lambda one: one.left(taken))
+        over = near.left(taken) < payment.amount.minor
+        no = await self._no(ask, actor, payment, caps, ()) if over else None
+        found = await self._caps(ask, actor)
+        return near.shown or about(near, found.shown(caps, taken)), no
 
     async def of(self, actor: Actor) -> list[Limit]:
         """Give the customer's limits as they are on the phone that asks."""
@@ -207,7 +224,7 @@ class Limits:
         terms = await address_book.terms(database.read, customer, payees)
         caps = {one.id: found.of_payee(rules, one) for one in terms}
         every = [cap for of_one in caps.values() for cap in of_one]
-        taken = await limit_use.taken(database.read, _counters(every), found.now)
+        taken = await limit_use.taken(database.read, counters(every), found.now)
         return {
             payee: _of_payee(of_one, taken, first) for payee, of_one in caps.items()
         }
@@ -231,7 +248,7 @@ class Limits:
         self, ask: Statements, found: Caps, rules: Sequence[Rule]
     ) -> list[Limit]:
         caps = found.of_customer(rules)
-        taken = await limit_use.taken(ask, _counters(caps), found.now)
+        taken = await limit_use.taken(ask, counters(caps), found.now)
         return found.shown(caps, taken)
 
     # -------------------------------------------------------------- choosing
@@ -358,10 +375,6 @@ def _order(cap: Cap) -> tuple[Any, ...]:
     return () if cap.counter is None else cap.counter.order
 
 
-def _counters(caps: Sequence[Cap]) -> list[Counter]:
-    return [cap.counter for cap in caps if cap.counter is not None]
-
-
 def _of_payee(
     caps: Sequence[Cap], taken: Mapping[Counter, int], currency: str
 ) -> PayeeLimits:
@@ -372,13 +385,6 @@ def _of_payee(
         cooling=Money(min(left), currency) if left else None,
         own=next((cap.shown for cap in caps if cap.shown), None),
     )
-
-
-def _about(cap: Cap, shown: Sequence[Limit]) -> Limit:
-    """Name the customer's limit behind a refusal: the rule's own, or the day's."""
-    own = [one for one in shown if one.window.value == cap.period]
-    days = [one for one in shown if one.window is LimitWindow.DAY]
-    return (own or days or list(shown))[0]
 
 
 def _wish(limit: str, most: Money) -> StepUpWish:

@@ -28,14 +28,23 @@ CONSTRAINTS = (
     "payment_by_customer",
     "payment_open",
     "payment_by_payee",
+    "payment_by_state",
     "payment_op_attempt",
     "payment_op_once",
     "payment_op_unsure",
     "beneficiary_address",
+    "inbound_event_tries",
+    "inbound_event_once",
+    "inbound_event_due",
     "payment_payload_fixed",
     "payment_stays",
     "payment_end_is_final",
     "payment_step_append_only",
+    "risk_decision_action",
+    "risk_decision_score",
+    "risk_decision_unmeasured",
+    "risk_decision_once",
+    "risk_decision_append_only",
     "limit_rule_scope",
     "limit_rule_period",
     "limit_rule_max",
@@ -64,6 +73,10 @@ class BeneficiaryRow(Model):
     address_hash = fields.BinaryField()
     masked = fields.CharField(max_length=40)
     bank_code = fields.CharField(max_length=20, null=True)
+    bank_name = fields.CharField(max_length=80, null=True)
+    check_match = fields.CharField(max_length=12, null=True)
+    check_name = fields.CharField(max_length=140, null=True)
+    checked_at = fields.DatetimeField(null=True)
     cooling_until = fields.DatetimeField()
     favourite = fields.BooleanField(default=False)
     last_paid_at = fields.DatetimeField(null=True)

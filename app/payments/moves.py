@@ -12,20 +12,29 @@ from app.database import Tx
 from app.errors import ErrorCode
 from app.ids import ChallengeId, DeviceId, PaymentId
 from app.payments import lifecycle, limit_use
-from app.payments.lifecycle import Event, State
+from app.payments.lifecycle import FINAL, Event, State
 from app.payments.payment import Payment, PaymentStep, StepDetail, StepSource
 from app.payments.records import COLUMNS, payment_of, text_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """One legal move and what the timeline says of it."""
+    """One legal move and what the timeline says of it.
+
+    Args:
+        event, at, source, detail: what happened, when, who said so, in which words.
+        code: why a payment ends without money having moved.
+        expected_by: when the rail promises an outcome.
+        not_before: until when the customer may still stop an approved payment.
+    """
 
     event: Event
     at: datetime
     source: StepSource
     detail: StepDetail
     code: ErrorCode | None = None
+    expected_by: datetime | None = None
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +46,21 @@ class Lease:
 
 
 async def insert(
-    tx: Tx, payment: Payment, payee_key: str, payload_hash: bytes
+    tx: Tx,
+    payment: Payment,
+    payee_key: str,
+    payload_hash: bytes | None,
+    *,
+    source: StepSource = StepSource.CUSTOMER,
+    detail: StepDetail = StepDetail.CREATED,
 ) -> PaymentStep:
     """Write a new payment and the first line of its timeline."""
     await tx.rows(
         "INSERT INTO payment (id, customer_id, from_account_id, state, rail, "  # noqa: S608  -- our own columns
         "dest_kind, dest_json, payee_key, amount, currency, fee, reference, note, "
         "payload_hash, challenge_id, authorise_by, idempotency_key, device_id, "
-        "created_at) VALUES "
-        f"{database.placeholders(1, 19)}",
+        "created_at, decline_code) VALUES "
+        f"{database.placeholders(1, 20)}",
         payment.id,
         payment.customer,
         payment.from_account,
@@ -65,10 +80,9 @@ async def insert(
         payment.idempotency_key,
         payment.device,
         payment.created_at,
+        payment.reason,
     )
-    return await _step(
-        tx, payment, payment.created_at, StepSource.CUSTOMER, StepDetail.CREATED
-    )
+    return await add_step(tx, payment, payment.created_at, source, detail)
 
 
 async def move(
@@ -76,13 +90,14 @@ async def move(
 ) -> tuple[Payment, PaymentStep] | None:
     """Make one move; None when the payment is no longer where `payment` says.
 
-    A move ends whatever was unsure, and the lease unless a new one is given. An end
-    concludes what the payment set aside of limits.
+    A move ends whatever was unsure, the wait for staff, and the lease unless a new one
+    is given. An end concludes what the payment set aside of limits.
     """
     state = lifecycle.moved(payment.state, move.event)
     row = await tx.one(
         "UPDATE payment SET state = $3, decline_code = $4, settled_at = $5, "  # noqa: S608  -- our own columns
-        "unsure_since = NULL, lease_by = $6, lease_until = $7 "
+        "unsure_since = NULL, manual_since = NULL, lease_by = $6, lease_until = $7, "
+        "expected_by = $8, not_before = $9 "
         f"WHERE id = $1 AND state = $2 RETURNING {COLUMNS}",
         payment.id,
         payment.state,
@@ -91,12 +106,14 @@ async def move(
         move.at if state is State.SETTLED else payment.settled_at,
         lease.holder if lease else None,
         lease.until if lease else None,
+        None if state in FINAL else move.expected_by or payment.expected_by,
+        move.not_before or payment.not_before,
     )
     if row is None:
         return None
     moved = payment_of(row)
     await limit_use.settle(tx, moved, move.at)
-    return moved, await _step(tx, moved, move.at, move.source, move.detail)
+    return moved, await add_step(tx, moved, move.at, move.source, move.detail)
 
 
 async def renew(
@@ -134,11 +151,54 @@ async def lock_waiting(tx: Tx, payment: PaymentId, now: datetime) -> Payment | N
     return None if row is None else payment_of(row)
 
 
+async def lock_cancellable(tx: Tx, payment: PaymentId, now: datetime) -> Payment | None:
+    """Take the row of a payment its customer may stop; None when it is too late."""
+    row = await tx.one(
+        "UPDATE payment SET failed_answers = failed_answers "  # noqa: S608  -- our own columns
+        "WHERE id = $1 AND (state IN ('HELD_FOR_REVIEW', 'AWAITING_AUTHORISATION') "
+        "AND authorise_by > $2 OR state = 'APPROVED' AND not_before > $2) "
+        f"RETURNING {COLUMNS}",
+        payment,
+        now,
+    )
+    return None if row is None else payment_of(row)
+
+
+async def paid_before(tx: Tx, payment: Payment) -> bool:
+    """Tell whether this customer's money reached this payee before."""
+    row = await tx.one(
+        "SELECT e.id FROM payment p JOIN payment e ON e.payee_key = p.payee_key "
+        "AND e.customer_id = p.customer_id WHERE p.id = $1 "
+        "AND e.state IN ('SETTLED', 'REVERSED') LIMIT 1",
+        payment.id,
+    )
+    return row is not None
+
+
+async def lock_held(
+    tx: Tx, payment: PaymentId, now: datetime, until: datetime
+) -> Payment | None:
+    """Take the row of a payment under review, and set until when its customer has time.
+
+    None when a person decided already, or it is too late.
+    """
+    row = await tx.one(
+        "UPDATE payment SET authorise_by = $3 "  # noqa: S608  -- our own columns
+        "WHERE id = $1 AND state = 'HELD_FOR_REVIEW' AND authorise_by > $2 "
+        f"RETURNING {COLUMNS}",
+        payment,
+        now,
+        until,
+    )
+    return None if row is None else payment_of(row)
+
+
 async def lock_late(tx: Tx, payment: PaymentId, now: datetime) -> Payment | None:
     """Take the row of a payment that waited too long; None when it did not."""
     row = await tx.one(
         "UPDATE payment SET failed_answers = failed_answers "  # noqa: S608  -- our own columns
-        "WHERE id = $1 AND state = 'AWAITING_AUTHORISATION' AND authorise_by <= $2 "
+        "WHERE id = $1 AND state IN ('HELD_FOR_REVIEW', 'AWAITING_AUTHORISATION') "
+        "AND authorise_by <= $2 "
         f"RETURNING {COLUMNS}",
         payment,
         now,
@@ -157,49 +217,10 @@ async def count_failed_answer(tx: Tx, payment: PaymentId) -> Payment | None:
     return None if row is None else payment_of(row)
 
 
-async def take_lease(
-    tx: Tx, payment: PaymentId, lease: Lease, now: datetime
-) -> Payment | None:
-    """Take a payment under way whose lease is free or ran out; None when taken.
-
-    A row that somebody is just writing is waited for, then looked at again: to skip it
-    would leave a payment to the worker whenever its twins still queue for the row.
-    """
-    row = await tx.one(
-        "UPDATE payment SET lease_by = $2, lease_until = $3 "  # noqa: S608  -- our own columns
-        "WHERE id = $1 AND state IN ('APPROVED', 'SUBMITTING') "
-        "AND (lease_until IS NULL OR lease_until <= $4) "
-        "AND (not_before IS NULL OR not_before <= $4) "
-        f"RETURNING {COLUMNS}",
-        payment,
-        lease.holder,
-        lease.until,
-        now,
-    )
-    return None if row is None else payment_of(row)
-
-
-async def doubt(
-    tx: Tx, payment: Payment, at: datetime
-) -> tuple[Payment, PaymentStep] | None:
-    """Mark that nobody knows the outcome; None when that was known already."""
-    row = await tx.one(
-        "UPDATE payment SET unsure_since = $3 "  # noqa: S608  -- our own columns
-        f"WHERE id = $1 AND state = $2 AND unsure_since IS NULL RETURNING {COLUMNS}",
-        payment.id,
-        payment.state,
-        at,
-    )
-    if row is None:
-        return None
-    moved = payment_of(row)
-    source, detail = StepSource.CORE, StepDetail.OUTCOME_UNSURE
-    return moved, await _step(tx, moved, at, source, detail)
-
-
-async def _step(
+async def add_step(
     tx: Tx, payment: Payment, at: datetime, source: StepSource, detail: StepDetail
 ) -> PaymentStep:
+    """Write one line of the timeline, under the payment's row."""
     last = await tx.one(
         "SELECT coalesce(max(no), 0) AS no FROM payment_step WHERE payment_id = $1",
         payment.id,

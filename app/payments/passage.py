@@ -1,237 +1,318 @@
-"""An approved payment on its way: lease, operation, core, outcome.
+"""An approved payment on its way: lease, operation, core or rail, outcome, and again.
 
-`advance` only looks at state and open operation, so it carries on from wherever the
-process before was killed: an operation that was PENDING is asked about, never sent
-under a new id (banking.md section 4.3).
+`advance` only looks at state and operation, so it carries on from wherever the process
+before was killed: an operation that was PENDING is asked about, never sent under a new
+id (banking.md section 4.3). Asking is `asking.py`, writing is `conclusions.py` and
+`rail_word.py`; no transaction is open while a partner is asked.
 """
 
 import secrets
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import assert_never
 
 from app import database, telemetry
 from app.accounts.account import shot
 from app.accounts.accounts import Accounts
+from app.auth import stops
+from app.auth.stops import Stopper
 from app.clock import Clock
 from app.database import Tx
-from app.errors import Outage
 from app.ids import PaymentId
-from app.integrations.core_banking import OpContext
-from app.integrations.outcome import NotSent, Outcome, PortCode, Rejected
-from app.integrations.rails import PaymentOrder, PaymentRail, RailAnswer
-from app.payments import moves, news, ops, records
+from app.integrations.core_banking import CoreBank
+from app.integrations.outcome import PortCode
+from app.integrations.rails import (
+    ASK_EVERY_S,
+    PaymentRail,
+    RailEvent,
+    RailStatus,
+    Settles,
+)
+from app.payments import leases, moves, news, ops, records, timetable, verdicts
 from app.payments.address_book import AddressBook
+from app.payments.asking import Asking, Taken
+from app.payments.conclusions import Conclusions, Hand, Overtaken, made
 from app.payments.lifecycle import Event, IllegalMove, State
 from app.payments.moves import Lease, Move
-from app.payments.ops import Op, OpOutcome
-from app.payments.payment import Payment, PaymentStep, StepDetail, StepSource
-from app.payments.verdicts import Booked, NotBooked, Unsure, Verdict, of_transfer
-from app.realtime.facts import AccountShot
+from app.payments.ops import BY_RAIL, Kind, Op
+from app.payments.payment import Payment, StepDetail, StepSource
+from app.payments.rail_word import RailWord
+from app.payments.verdicts import Booked, NotBooked, Said, Unsure, Verdict
+from app.realtime.shots import AccountShot
 
 LEASE_S = 30  # longer than any answer of a core; then somebody else may ask
-_MEMO = "Transfer"
-
-
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    """A payment in our hands, with its operation."""
-
-    payment: Payment
-    op: Op
-    resumed: bool
+_BY_CORE = frozenset({State.CAPTURING, State.RELEASING, State.SETTLED})
+_STOPPERS: Mapping[Stopper, StepSource] = MappingProxyType(
+    {
+        Stopper.CUSTOMER: StepSource.CUSTOMER,
+        Stopper.STAFF: StepSource.STAFF,
+        Stopper.GUARD: StepSource.RISK,
+    }
+)
+_CARRIED = frozenset(
+    {
+        State.APPROVED,
+        State.HOLDING,
+        State.SUBMITTING,
+        State.IN_FLIGHT,
+        State.CAPTURING,
+        State.RELEASING,
+        State.SETTLED,  # whose money came back
+    }
+)
 
 
 class Passage:
-    """Carries payments out over a rail that books in one call.
+    """Carries payments out.
 
     Args:
         clock: the bank's clock.
         accounts: the payer's account, as events show it.
-        book: notes when a payee was last paid.
-        rail: books both sides.
+        book: the full addresses of payees, and when each was last paid.
+        core: holds the money of a two-phase payment.
+        rails: by their names in the contract.
     """
 
     def __init__(
-        self, *, clock: Clock, accounts: Accounts, book: AddressBook, rail: PaymentRail
+        self,
+        *,
+        clock: Clock,
+        accounts: Accounts,
+        book: AddressBook,
+        core: CoreBank,
+        rails: Mapping[str, PaymentRail],
     ) -> None:
         self._clock = clock
         self._accounts = accounts
-        self._book = book
-        self._rail = rail
+        self._asking = Asking(core=core, rails=rails, book=book)
+        self._conclusions = Conclusions(book=book)
+        self._word = RailWord(self._conclusions)
         self._holder = secrets.token_hex(8)
 
-    async def advance(self, payment: PaymentId) -> None:
+    async def advance(self, payment: PaymentId, *, by_staff: bool = False) -> None:
         """Carry a payment on as far as it goes now; nothing if another one does.
+
+        One whose rail this bank was not started with waits for it, as it is.
+
+        Args:
+            payment: which.
+            by_staff: ask now, whatever the timetable says.
 
         Raises:
             Outage: the database is away; whoever comes next carries on.
         """
         found = await records.find(payment)
-        if found is None or found.state not in {State.APPROVED, State.SUBMITTING}:
+        if found is None or found.state not in _CARRIED:
+            return
+        if found.state not in _BY_CORE and not self._asking.is_open(found):
+            telemetry.log.warning(
+                "payment_waits_for_rail", payment=str(payment), port=found.rail
+            )
+            await leases.rest(payment, self._clock.now())
             return
         account = await self.account_of(found)
         taken = await database.transaction(
-            lambda tx: self._taken(tx, payment, account), name="payments.lease"
+            lambda tx: self._taken(tx, payment, account, by_staff=by_staff),
+            name="payments.lease",
         )
-        if taken is None:
+        await self._carried(taken, account)
+
+    async def heard(
+        self, event: RailEvent, source: StepSource = StepSource.RAIL
+    ) -> None:
+        """Take a rail's word that nobody asked for, and do what follows from it.
+
+        Twice, late, or in another order is harmless; a word about an order that is not
+        ours is logged.
+
+        Raises:
+            Outage: nothing was written; the same event may come again.
+        """
+        op = await ops.named(event.op)
+        if op is None or op.kind is not Kind.SUBMIT:
+            telemetry.log.error("rail_event_of_no_order", op_id=str(event.op))
             return
-        verdict = await self._asked(taken)
-        await database.transaction(
-            lambda tx: self._concluded(tx, taken, verdict, account),
-            name="payments.conclude",
+        payment = await records.find(op.payment)
+        assert payment is not None, "operations belong to payments"  # noqa: S101  -- our bug
+        account = await self.account_of(payment)
+        word = verdicts.heard(event.answer, event.provider_ref)
+        taken = await database.transaction(
+            lambda tx: self._word.said(
+                tx, payment.id, op, word, source, self._hand(payment, op, account)
+            ),
+            name="payments.heard",
         )
+        await self._carried(taken, account)
+
+    async def disputed(self, event: RailEvent) -> None:
+        """Call for staff, once: a rail's final word names another amount than ours.
+
+        Nothing moves by such a word; the rail is asked on as before.
+
+        Raises:
+            Outage: nothing was written; the same event may come again.
+        """
+        op = await ops.named(event.op)
+        if op is None or op.kind is not Kind.SUBMIT:
+            telemetry.log.error("rail_event_of_no_order", op_id=str(event.op))
+            return
+        found = await records.find(op.payment)
+        assert found is not None, "operations belong to payments"  # noqa: S101  -- our bug
+        account, said = await self.account_of(found), event.answer.status
+
+        async def work(tx: Tx) -> None:
+            payment = await leases.lock(tx, found.id)
+            hand = self._hand(payment, op, account)
+            await self._conclusions.contradicted(tx, payment, op, hand, said)
+
+        await database.transaction(work, name="payments.disputed")
 
     async def account_of(self, payment: Payment) -> AccountShot:
         """Give the payer's account as events show it. Never inside a transaction."""
-        owned = await self._accounts.of_customer(payment.customer)
-        return next(shot(one) for one in owned if one.id == payment.from_account)
+        found = await self._accounts.one(payment.customer, payment.from_account)
+        assert found is not None, "accounts are never deleted"  # noqa: S101  -- our bug
+        return shot(found)
+
+    async def not_before(
+        self, tx: Tx, payment: Payment, now: datetime
+    ) -> datetime | None:
+        """Give until when its customer may stop a payment that she approves now.
+
+        None: at once, because its rail has no such window (banking.md section 4.5).
+        """
+        caps = self._asking.rail(payment).caps
+        if caps.settles is Settles.ATOMIC:
+            return None
+        first = not await moves.paid_before(tx, payment)
+        undo_s = max(caps.undo_s, caps.undo_first_s) if first else caps.undo_s
+        return now + timedelta(seconds=undo_s) if undo_s else None
+
+    # -------------------------------------------------------------- T3
 
     async def _taken(
-        self, tx: Tx, payment: PaymentId, account: AccountShot
-    ) -> _Taken | None:
-        """T3: take the lease; the first time also store the operation."""
+        self, tx: Tx, payment: PaymentId, account: AccountShot, *, by_staff: bool
+    ) -> Taken | None:
+        """Take the lease; the first time also store the operation."""
         now = self._clock.now()
-        lease = Lease(self._holder, now + timedelta(seconds=LEASE_S))
-        found = await moves.take_lease(tx, payment, lease, now)
+        found = await leases.take(tx, payment, self._lease(now), now, by_staff=by_staff)
         if found is None:
             return None
-        if found.state is State.SUBMITTING:
-            op = await ops.open_transfer(tx, payment)
+        if found.state is not State.APPROVED:
+            op = await ops.at(tx, found)
             if op is None:
-                raise IllegalMove("a payment on its way without an open operation")
-            return _Taken(found, op, resumed=True)
-        op = await ops.start_transfer(tx, found, now)
+                raise IllegalMove("a payment on its way without an operation")
+            return Taken(found, op, resumed=not await ops.is_new(tx, op))
+        if found.not_before is not None:
+            stopper = await stops.stopped(tx, found.customer, found.device)
+            if stopper is not None:
+                await self._stopped(tx, found, stopper, account)
+                return None
+        atomic = self._asking.rail(found).caps.settles is Settles.ATOMIC
+        op = await ops.start(tx, found, Kind.TRANSFER if atomic else Kind.HOLD, now)
         step = Move(
-            event=Event.TRANSFER_STARTED,
+            event=Event.TRANSFER_STARTED if atomic else Event.HOLD_STARTED,
             at=now,
             source=StepSource.CORE,
             detail=StepDetail.HANDED_OVER,
         )
-        moved = await _made(tx, found, step, lease)
+        moved = await made(tx, found, step, self._lease(now))
         news.tell(tx, *moved, account)
-        return _Taken(moved[0], op, resumed=False)
+        return Taken(moved[0], op, resumed=False)
 
-    async def _asked(self, taken: _Taken) -> Verdict:
-        """Send the operation, or ask what became of it; no transaction is open."""
-        try:
-            return of_transfer(await self._answer(taken))
-        except NotSent as kept:
-            return Unsure(kept.cause, sent=False)
-        except Outage as lost:
-            return Unsure(lost.cause)
+    async def _stopped(
+        self, tx: Tx, payment: Payment, stopper: Stopper, account: AccountShot
+    ) -> None:
+        """End a payment that could still be stopped, as its customer's access was."""
+        step = Move(
+            event=Event.CANCELLED,
+            at=self._clock.now(),
+            source=_STOPPERS[stopper],
+            detail=StepDetail.ACCESS_STOPPED,
+        )
+        moved = await made(tx, payment, step)
+        news.by_bank(tx, "payment.cancelled", moved[0], step.at, "payments.undo")
+        news.tell(tx, *moved, account)
 
-    async def _answer(self, taken: _Taken) -> Outcome[RailAnswer]:
-        ref, order = taken.op.ref, _order(taken.payment)
-        if taken.resumed:
-            context = OpContext(
-                order.src, order.dst, order.amount, taken.op.first_sent_at
-            )
-            outcome = await self._rail.status(ref, context)
-            unseen = isinstance(outcome, Rejected) and (
-                outcome.code is PortCode.NEVER_SEEN
-            )
-            if not unseen:
-                return outcome
-        return await self._rail.submit(ref, order)
+    # -------------------------------------------------------------- T4 to T6
+
+    async def _carried(self, taken: Taken | None, account: AccountShot) -> None:
+        """Ask and write, ask and write, until there is nothing to do now."""
+        while taken is not None:
+            here, verdict = taken, await self._asking.answer(taken)
+            verdict = self._believed(here, verdict)
+            try:
+                taken = await self._concluded(here, verdict, account)
+            except Overtaken:
+                await self._compared(here, verdict, account)
+                return
+
+    def _believed(self, taken: Taken, verdict: Verdict) -> Verdict:
+        """Take "never seen" for a no, once it was said often and long enough."""
+        if not isinstance(verdict, Unsure) or not verdict.unseen:
+            return verdict
+        op, now = taken.op, self._clock.now()
+        if not timetable.is_believed(op.first_sent_at, now, op.unseen + 1):
+            return verdict
+        if op.kind is Kind.SUBMIT:
+            return Said(status=RailStatus.REJECTED, code=PortCode.NEVER_SEEN)
+        return verdicts.not_booked(PortCode.NEVER_SEEN)
 
     async def _concluded(
-        self, tx: Tx, taken: _Taken, verdict: Verdict, account: AccountShot
-    ) -> None:
-        """T4: write the outcome; whoever wrote it first has written it for good."""
-        match verdict:
-            case Booked():
-                await self._settled(tx, taken, verdict, account)
-            case NotBooked():
-                await self._declined(tx, taken, verdict, account)
-            case Unsure():
-                await self._doubted(tx, taken, verdict, account)
+        self, taken: Taken, verdict: Verdict, account: AccountShot
+    ) -> Taken | None:
+        """Write the outcome; whoever wrote it first has written it for good."""
 
-    async def _settled(
-        self, tx: Tx, taken: _Taken, verdict: Booked, account: AccountShot
+        async def work(tx: Tx) -> Taken | None:
+            hand = self._hand(taken.payment, taken.op, account, verdict)
+            match verdict:
+                case Booked():
+                    return await self._conclusions.booked(tx, taken, verdict, hand)
+                case NotBooked():
+                    return await self._conclusions.not_booked(tx, taken, verdict, hand)
+                case Said():
+                    payment, source = taken.payment.id, StepSource.RAIL
+                    return await self._word.said(
+                        tx, payment, taken.op, verdict, source, hand
+                    )
+                case Unsure():
+                    await self._conclusions.doubted(tx, taken, verdict, hand)
+                    return None
+                case _:
+                    assert_never(verdict)
+
+        return await database.transaction(work, name="payments.conclude")
+
+    async def _compared(
+        self, taken: Taken, verdict: Verdict, account: AccountShot
     ) -> None:
-        now, op = self._clock.now(), taken.op
-        if not await ops.resolve(
-            tx, op, OpOutcome.OK, now, provider_ref=verdict.provider_ref
-        ):
+        """See whether an answer that came too late is another one than what stands."""
+        if not isinstance(verdict, (Booked, NotBooked)):
             return
-        move = Move(
-            event=Event.TRANSFER_MADE,
-            at=now,
-            source=StepSource.CORE,
-            detail=StepDetail.BOOKED,
+        hand = self._hand(taken.payment, taken.op, account)
+        await database.transaction(
+            lambda tx: self._conclusions.overtaken(tx, taken, verdict, hand),
+            name="payments.overtaken",
         )
-        payment, step = await _made(tx, taken.payment, move)
-        if payment.destination.beneficiary is not None:
-            await self._book.paid(tx, payment.destination.beneficiary, now)
-        news.by_bank(tx, "payment.settled", payment, now, op.ref.id.hex)
-        news.tell(tx, payment, step, account)
 
-    async def _declined(
-        self, tx: Tx, taken: _Taken, verdict: NotBooked, account: AccountShot
-    ) -> None:
-        now, op = self._clock.now(), taken.op
-        if not await ops.resolve(
-            tx,
-            op,
-            OpOutcome.REJECTED,
-            now,
-            code=verdict.code,
-            provider_ref=verdict.provider_ref,
-        ):
-            return
-        move = Move(
-            event=Event.TRANSFER_REJECTED,
-            at=now,
-            source=StepSource.CORE,
-            detail=StepDetail.NOT_BOOKED,
-            code=verdict.reason,
-        )
-        payment, step = await _made(tx, taken.payment, move)
-        news.by_bank(tx, "payment.declined", payment, now, op.ref.id.hex)
-        news.tell(tx, payment, step, account)
-        if verdict.is_ours:
-            telemetry.log.error(
-                "payment_refused_by_core", payment=str(payment.id), code=verdict.code
-            )
+    def _lease(self, now: datetime) -> Lease:
+        return Lease(self._holder, now + timedelta(seconds=LEASE_S))
 
-    async def _doubted(
-        self, tx: Tx, taken: _Taken, verdict: Unsure, account: AccountShot
-    ) -> None:
-        """Keep everything; the lease runs out by itself, then the core is asked."""
-        now, op = self._clock.now(), taken.op
-        telemetry.log.warning(
-            "payment_outcome_unsure", payment=str(op.payment), cause=verdict.cause
-        )
-        ask_at = now + timedelta(seconds=LEASE_S)
-        if not await ops.leave_open(tx, op, unknown=verdict.sent, next_ask_at=ask_at):
-            return
-        doubted = await moves.doubt(tx, taken.payment, now) if verdict.sent else None
-        if doubted is not None:
-            news.by_bank(tx, "payment.unsure", doubted[0], now, op.ref.id.hex)
-            news.tell(tx, *doubted, account)
-
-
-async def _made(
-    tx: Tx, payment: Payment, move: Move, lease: Lease | None = None
-) -> tuple[Payment, PaymentStep]:
-    """Make a move that nobody else can have made: its row, or its op, is ours."""
-    moved = await moves.move(tx, payment, move, lease)
-    if moved is None:
-        raise IllegalMove(f"{move.event} of a payment that is elsewhere")
-    return moved
-
-
-def _order(payment: Payment) -> PaymentOrder:
-    destination = payment.destination
-    return PaymentOrder(
-        payment=payment.id.value,
-        src=destination.src,
-        dst=destination.dst,
-        amount=payment.amount,
-        memo=_MEMO,
-        reference=payment.reference,
-        payer_name=destination.payer.name,
-        payer_masked=destination.payer.masked,
-        payee_name=destination.payee.name,
-        payee_masked=destination.payee.masked,
-    )
+    def _hand(
+        self,
+        payment: Payment,
+        op: Op,
+        account: AccountShot,
+        verdict: Verdict | None = None,
+    ) -> Hand:
+        now, first = self._clock.now(), op.first_sent_at
+        if op.kind in BY_RAIL:
+            caps = self._asking.rail(payment).caps
+            ask_at = timetable.next_ask(first, now, caps.ask_plan, caps.ask_every_s)
+        else:
+            ask_at = timetable.next_ask(first, now)
+        wished_s = verdict.ask_after_s if isinstance(verdict, Unsure) else None
+        if wished_s is not None:
+            longest = now + timedelta(seconds=ASK_EVERY_S)
+            ask_at = min(max(ask_at, now + timedelta(seconds=wished_s)), longest)
+        return Hand(at=now, lease=self._lease(now), account=account, ask_at=ask_at)

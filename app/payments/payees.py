@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from app import audit, database, idempotency
+from app.accounts.account import masked
 from app.accounts.accounts import Accounts
 from app.auth import cooling
 from app.auth.actor import Actor
@@ -17,8 +18,9 @@ from app.clock import Clock
 from app.database import Tx
 from app.errors import Conflict, NotFound, Refusal, ValidationFailed
 from app.ids import BeneficiaryId, CustomerId
+from app.integrations.rails import PayeeAddress
 from app.payments import denials, texts
-from app.payments.address_book import AddressBook, Entry
+from app.payments.address_book import AddressBook, Entry, place_of
 from app.payments.beneficiary import (
     OPERATION,
     Address,
@@ -26,18 +28,26 @@ from app.payments.beneficiary import (
     BeneficiaryRequest,
     Saved,
 )
-from app.payments.errors import PayeeRejected
+from app.payments.errors import PayeeNameMismatch, PayeeRejected
+from app.payments.name_checks import INTERNAL, NameChecks
+from app.payments.payee_check import PayeeMatch
 from app.realtime import log
 from app.realtime.facts import BeneficiaryChanged
 from app.settings import Settings
 
+_CHECKS = {
+    PayeeMatch.MATCH: "",
+    PayeeMatch.CLOSE_MATCH: ". Its bank knows a name that is only nearly the same",
+    PayeeMatch.NO_MATCH: ". The account is held under another name",
+    PayeeMatch.UNAVAILABLE: ". The name could not be checked",
+}
 _NUMBER = ("payee", "account", "accountNumber")
 
 
 class Payees:
     """The payee book of every customer."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  -- one argument per collaborator
         self,
         *,
         settings: Settings,
@@ -46,6 +56,7 @@ class Payees:
         accounts: Accounts,
         sessions: Sessions,
         step_ups: StepUps,
+        checks: NameChecks,
     ) -> None:
         self._cooling = timedelta(seconds=settings.payee_cooling_s)
         self._clock = clock
@@ -53,6 +64,7 @@ class Payees:
         self._sessions = sessions
         self._step_ups = step_ups
         self._book = book
+        self._checks = checks
 
     async def create(self, actor: Actor, request: BeneficiaryRequest) -> Saved:
         """Save a payee, once the customer approved exactly these facts.
@@ -64,7 +76,10 @@ class Payees:
             StepUpRequired: carries the challenge that the same call needs approved.
             CoolingPeriod: this phone is in its waiting time, and the bank's profile
                 lets it save nobody.
-            PayeeRejected: no account of this bank has this number.
+            PayeeRejected: nobody holds this account, or no rail reaches its bank.
+            PayeeNameMismatch: it is held under another name, and the customer has not
+                seen that yet.
+            RateLimited: too many names were asked for.
             ValidationFailed: a text breaks its rule, or it is an own account.
             Conflict: the customer has this payee already.
             IdempotencyKeyReused: the key was used with other facts.
@@ -79,7 +94,7 @@ class Payees:
                 return await self._replayed(customer, BeneficiaryId(earlier.object_id))
             try:
                 await cooling.require_payees(actor, self._clock.now())
-                entry = await self._judged(customer, request)
+                entry = await self._judged(actor, request)
                 grant = await self._step_ups.require(actor, _wish(request, entry))
             except Refusal:  # a twin may have saved it since the look-up
                 twin = await idempotency.seen(
@@ -156,12 +171,44 @@ class Payees:
         """
         return await self._book.find(customer, beneficiary, deleted=deleted)
 
-    async def _judged(self, customer: CustomerId, request: BeneficiaryRequest) -> Entry:
+    async def _judged(self, actor: Actor, request: BeneficiaryRequest) -> Entry:
         """Read the texts, find the account, and say every "no" there is to say."""
+        customer = actor.known_customer
         nickname = texts.nickname(request.nickname)
         name = texts.name(request.name)
         number = texts.account_number(request.account_number)
-        account = await self._accounts.by_number(number, request.bank_code)
+        address = self._checks.address_of(number, request.bank_code)
+        if address is None or address.bank_code is None:
+            raise PayeeRejected(field=_NUMBER)
+        if address.scheme == INTERNAL:
+            await self._of_another(customer, address)
+        place = place_of(address.scheme, address.number, address.bank_code)
+        if await self._book.holds(customer, place):
+            raise Conflict("You have this payee already.", field=_NUMBER)
+        try:
+            found = await self._checks.check(actor, address, name)
+        except NotFound:
+            raise PayeeRejected(field=_NUMBER) from None
+        differs = found.check.match is PayeeMatch.NO_MATCH
+        if differs and not request.risk_acknowledged:
+            raise PayeeNameMismatch(found.check, field=["name"])
+        return Entry(
+            id=BeneficiaryId.new(),
+            customer=customer,
+            nickname=nickname,
+            name=name,
+            scheme=address.scheme,
+            number=address.number,
+            masked=masked(address.number),
+            bank_code=address.bank_code,
+            bank_name=found.bank_name,
+            check=found.check,
+            cooling_until=self._clock.now() + self._cooling,
+        )
+
+    async def _of_another(self, customer: CustomerId, address: PayeeAddress) -> None:
+        """Find an account of this bank that is somebody else's."""
+        account = await self._accounts.by_number(address.number)
         if account is None:
             raise PayeeRejected(field=_NUMBER)
         if account.customer == customer:
@@ -169,18 +216,6 @@ class Payees:
                 "This is your own account: you can pay it without saving it.",
                 field=_NUMBER,
             )
-        if await self._book.holds(customer, number):
-            raise Conflict("You have this payee already.", field=_NUMBER)
-        return Entry(
-            id=BeneficiaryId.new(),
-            customer=customer,
-            nickname=nickname,
-            name=name,
-            number=number,
-            masked=account.masked_number,
-            bank_code=account.bank_code,
-            cooling_until=self._clock.now() + self._cooling,
-        )
 
     async def _saved(
         self, actor: Actor, key: str, entry: Entry, fingerprint: bytes, grant: Grant
@@ -241,6 +276,16 @@ def _wish(request: BeneficiaryRequest, entry: Entry) -> StepUpWish:
     return StepUpWish(
         operation=OPERATION,
         input=request.coerced(),
-        summary=f"Save {entry.name}, account {entry.number}, as a payee",
+        summary=_summary(entry),
         sensitive=False,
     )
+
+
+def _summary(entry: Entry) -> str:
+    """Say who is saved, under which full address, and what the check found."""
+    account = entry.number
+    if entry.scheme != INTERNAL:
+        bank = f" ({entry.bank_name})" if entry.bank_name else ""
+        account = f"{entry.number} at {entry.bank_code}{bank}"
+    said = "" if entry.check is None else _CHECKS[entry.check.match]
+    return f"Save {entry.name}, account {account}, as a payee{said}"

@@ -17,7 +17,7 @@ from app.ids import (
 from app.money import Money
 from app.payments import lifecycle
 from app.payments.lifecycle import State, Status
-from app.realtime import facts
+from app.realtime import shots
 
 OPERATION = "paymentCreate"
 STEPS_MAX = 50
@@ -48,12 +48,27 @@ class StepDetail(StrEnum):
     APPROVED = "approved"
     REFUSED = "refused"
     CANCELLED = "cancelled"
+    ACCESS_STOPPED = "access_stopped"
     TOO_MANY_ANSWERS = "too_many_answers"
     NOT_APPROVED_IN_TIME = "not_approved_in_time"
+    HELD = "held"
+    STOPPED = "stopped"
+    RELEASED = "released"
+    REFUSED_BY_BANK = "refused_by_bank"
+    NOT_DECIDED_IN_TIME = "not_decided_in_time"
     HANDED_OVER = "handed_over"
     OUTCOME_UNSURE = "outcome_unsure"
     BOOKED = "booked"
     NOT_BOOKED = "not_booked"
+    MONEY_HELD = "money_held"
+    TAKEN_BY_RAIL = "taken_by_rail"
+    PROBABLY_SETTLED = "probably_settled"
+    SETTLED_BY_RAIL = "settled_by_rail"
+    REFUSED_BY_RAIL = "refused_by_rail"
+    MONEY_FREED = "money_freed"
+    RETURNED_BY_RAIL = "returned_by_rail"
+    CREDITED_BACK = "credited_back"
+    WITH_STAFF = "with_staff"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +85,15 @@ class Destination:
 
     Args:
         kind: own account or saved payee.
-        account: the account of this bank that is paid.
+        account: the account of this bank that is paid; None: it is of another bank.
         beneficiary: the saved payee behind it, if one.
         payee, payer: both sides as shown.
-        src, dst: the core's references of both accounts.
+        src, dst: the core's references of both accounts; no `dst` at another bank.
         bank_name: name of the payee's bank.
     """
 
     kind: DestinationKind
-    account: AccountId
+    account: AccountId | None
     beneficiary: BeneficiaryId | None
     payee: Party
     payer: Party
@@ -97,9 +112,9 @@ class PaymentStep:
     source: StepSource
     detail: StepDetail | None
 
-    def shot(self) -> facts.StepShot:
+    def shot(self) -> shots.StepShot:
         """Give the snapshot that goes into an event."""
-        return facts.StepShot(
+        return shots.StepShot(
             at=self.at,
             status=self.status,
             source=self.source,
@@ -133,6 +148,8 @@ class Payment:
     not_before: datetime | None = None
     expected_by: datetime | None = None
     settled_at: datetime | None = None
+    manual_since: datetime | None = None
+    conflict: bool = False
 
     @property
     def status(self) -> Status:
@@ -152,21 +169,21 @@ class Payment:
     @property
     def cancellable_until(self) -> datetime | None:
         """Until when the customer may stop it; None when it is too late."""
-        return self.expires_at
+        return self.not_before if self.state is State.APPROVED else self.expires_at
 
     def waiting_for(self, challenge: ChallengeId, device: DeviceId) -> "Payment":
         """Give the same payment, to be approved by this challenge on this device."""
         return replace(self, challenge=challenge, device=device)
 
-    def shot(self, from_account: facts.AccountShot) -> facts.PaymentShot:
+    def shot(self, from_account: shots.AccountShot) -> shots.PaymentShot:
         """Give the snapshot that goes into an event."""
-        return facts.PaymentShot(
+        return shots.PaymentShot(
             id=str(self.id),
             idempotency_key=self.idempotency_key,
             status=self.status,
             reason=self.reason,
             from_account=from_account,
-            payee=facts.CounterpartyShot(
+            payee=shots.CounterpartyShot(
                 name=self.destination.payee.name,
                 masked_account=self.destination.payee.masked,
                 bank_name=self.destination.bank_name,
@@ -197,6 +214,7 @@ class PaymentRequest:
         reference: at most 35 characters of the SEPA set; the payee sees it.
         note: at most 140 characters; only the customer sees it.
         risk_acknowledged: the customer saw a warning and goes on.
+        quote: id of the quote whose fee and rail count.
     """
 
     key: str
@@ -208,10 +226,12 @@ class PaymentRequest:
     reference: str | None = None
     note: str | None = None
     risk_acknowledged: bool = False
+    quote: str | None = None
 
     def body(self) -> Mapping[str, object]:
         """Give everything but the key, as the fingerprint covers it."""
-        return {
+        quoted = {} if self.quote is None else {"quoteId": self.quote}
+        return quoted | {
             "amount": {
                 "currency": self.amount.currency,
                 "minorUnits": str(self.amount.minor),

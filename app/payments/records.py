@@ -34,7 +34,7 @@ COLUMNS = (
     "id, customer_id, from_account_id, state, rail, dest_kind, dest_json, amount, "
     "currency, fee, reference, note, challenge_id, unsure_since, expected_by, "
     "not_before, decline_code, authorise_by, failed_answers, idempotency_key, "
-    "device_id, created_at, settled_at"
+    "device_id, created_at, settled_at, manual_since, conflict"
 )
 
 
@@ -129,33 +129,38 @@ async def steps(
 
 
 async def waiting(customer: CustomerId) -> list[PaymentId]:
-    """List payments of a customer that wait for an approval, the oldest first."""
+    """List payments of a customer that wait for her, a review or their undo time."""
     rows = await database.read(
-        "SELECT id FROM payment WHERE customer_id = $1 "
-        "AND state = 'AWAITING_AUTHORISATION' ORDER BY created_at, id",
+        "SELECT id FROM payment WHERE customer_id = $1 AND (state IN "
+        "('HELD_FOR_REVIEW', 'AWAITING_AUTHORISATION') "
+        "OR state = 'APPROVED' AND not_before IS NOT NULL) ORDER BY created_at, id",
         customer,
     )
     return [row.get("id", PaymentId) for row in rows]
 
 
-async def out_of_time(now: datetime, limit: int) -> list[PaymentId]:
-    """List payments that waited too long for their customer, the oldest first."""
+async def held(now: datetime, limit: int) -> list[Payment]:
+    """Read payments that a person should look at, the oldest first."""
     rows = await database.read(
-        "SELECT id FROM payment WHERE state = 'AWAITING_AUTHORISATION' "
-        "AND authorise_by <= $1 ORDER BY authorise_by LIMIT $2",
+        f"SELECT {COLUMNS} FROM payment "  # noqa: S608  -- our own columns
+        "WHERE state = 'HELD_FOR_REVIEW' AND authorise_by > $1 "
+        "ORDER BY created_at, id LIMIT $2",
         now,
         limit,
     )
-    return [row.get("id", PaymentId) for row in rows]
+    return [payment_of(row) for row in rows]
 
 
-async def abandoned(now: datetime, limit: int) -> list[PaymentId]:
-    """List payments under way that nobody carries on, the oldest first."""
+async def out_of_time(now: datetime, limit: int) -> list[PaymentId]:
+    """List payments that waited too long: for their customer or for a review.
+
+    One that could not be ended just now has a lease, and comes again after it.
+    """
     rows = await database.read(
-        "SELECT id FROM payment WHERE state IN ('APPROVED', 'SUBMITTING') "
-        "AND (lease_until IS NULL OR lease_until <= $1) "
-        "AND (not_before IS NULL OR not_before <= $1) "
-        "ORDER BY created_at LIMIT $2",
+        "SELECT id FROM payment "
+        "WHERE state IN ('HELD_FOR_REVIEW', 'AWAITING_AUTHORISATION') "
+        "AND authorise_by <= $1 AND (lease_until IS NULL OR lease_until <= $1) "
+        "ORDER BY authorise_by LIMIT $2",
         now,
         limit,
     )
@@ -167,10 +172,10 @@ async def abandoned(now: datetime, limit: int) -> list[PaymentId]:
 
 def text_of(destination: Destination) -> str:
     """Write a destination as the JSON of its column."""
-    beneficiary = destination.beneficiary
+    beneficiary, account = destination.beneficiary, destination.account
     return orjson.dumps(
         {
-            "account": str(destination.account),
+            "account": None if account is None else str(account),
             "bankName": destination.bank_name,
             "beneficiary": None if beneficiary is None else str(beneficiary),
             "dst": destination.dst,
@@ -189,10 +194,10 @@ def text_of(destination: Destination) -> str:
 
 def _destination(kind: DestinationKind, text: str) -> Destination:
     found = orjson.loads(text)
-    beneficiary = found["beneficiary"]
+    beneficiary, account = found["beneficiary"], found["account"]
     return Destination(
         kind=kind,
-        account=AccountId.parse(found["account"]),
+        account=AccountId.parse(account) if account else None,
         beneficiary=BeneficiaryId.parse(beneficiary) if beneficiary else None,
         payee=Party(**found["payee"]),
         payer=Party(**found["payer"]),
@@ -229,4 +234,6 @@ def payment_of(row: Row) -> Payment:
         expected_by=row.find("expected_by", datetime),
         created_at=row.get("created_at", datetime),
         settled_at=row.find("settled_at", datetime),
+        manual_since=row.find("manual_since", datetime),
+        conflict=row.get("conflict", bool),
     )

@@ -1,5 +1,7 @@
 """What this room keeps under ring keys; `app/sealed.py` moves and counts it."""
 
+from uuid import UUID
+
 from app.ids import BeneficiaryId
 from app.sealed import Kept, Lookup, Seal
 
@@ -16,5 +18,10 @@ SEALED = (
                 of="address_enc",
             ),
         ),
+    ),
+    Kept(
+        table="inbound_event",
+        kind=UUID,
+        seals=(Seal(column="body_enc", purpose="inbound_event"),),
     ),
 )

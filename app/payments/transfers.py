@@ -1,10 +1,17 @@
 """The bank's central story: a payment is created, approved, carried out, ended.
 
-    create    T1  key, payment, challenge, limits            -> AWAITING_AUTHORISATION
+    create    T1  key, payment, challenge, limits, risk      -> AWAITING_AUTHORISATION
     approve   T2  the challenge is used up                   -> APPROVED
-    advance   T3  lease, operation PENDING                   -> SUBMITTING
+    advance       over an atomic rail:
+              T3  lease, TRANSFER PENDING                    -> SUBMITTING
                   the core books, outside any transaction
-              T4  outcome of the operation                   -> SETTLED | DECLINED
+              T4  its outcome                                -> SETTLED | DECLINED
+                  over a two-phase rail:
+              T3  lease, HOLD PENDING                        -> HOLDING
+              T4  its outcome, SUBMIT PENDING                -> SUBMITTING | DECLINED
+              T5  the rail's word, CAPTURE|RELEASE PENDING   -> IN_FLIGHT, then
+                                                                CAPTURING | RELEASING
+              T6  its outcome                                -> SETTLED | FAILED
 
 Each T is one transaction; a crash between any two lines leaves a row with a lease, and
 whoever finds the lease run out asks the core first. Rows are locked in one order:
@@ -13,12 +20,11 @@ idempotency, payment, challenge, limits. Source: banking.md section 4.3.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from app import database, idempotency, telemetry
-from app.accounts.account import shot
+from app import database, telemetry
 from app.auth.actor import Actor
 from app.auth.challenge import (
     Answer,
@@ -38,22 +44,22 @@ from app.clock import Clock
 from app.database import Tx
 from app.errors import NotAllowed
 from app.ids import ChallengeId, PaymentId
-from app.money import zero
-from app.payments import approval, denials, lifecycle, moves, news, records, texts
+from app.payments import approval, decisions, denials, moves, news, records
+from app.payments.creation import Creation
 from app.payments.endings import Endings
-from app.payments.intake import RAIL, Draft, Intake, PayeeFacts
+from app.payments.intake import Intake, PayeeFacts
 from app.payments.lifecycle import Event, State, Status
 from app.payments.limits import Limits
 from app.payments.moves import Move
 from app.payments.passage import Passage
 from app.payments.payment import (
-    OPERATION,
     Created,
     Payment,
     PaymentRequest,
     StepDetail,
     StepSource,
 )
+from app.payments.screening import Screening
 from app.settings import Settings
 
 _WAIT_S = 2.0  # how long a customer who approved waits for the end (banking.md 4.3)
@@ -77,6 +83,7 @@ class Transfers(Endings):
         settings: Settings,
         clock: Clock,
         intake: Intake,
+        screening: Screening,
         limits: Limits,
         passage: Passage,
         challenges: Challenges,
@@ -90,6 +97,15 @@ class Transfers(Endings):
         self._intake = intake
         self._limits = limits
         self._throttle = throttle
+        self._creation = Creation(
+            settings=settings,
+            clock=clock,
+            intake=intake,
+            screening=screening,
+            limits=limits,
+            challenges=challenges,
+            sessions=sessions,
+        )
         self._under_way = asyncio.TaskGroup()
         self._running: _Tasks = {}
         self._watched: _Tasks = {}
@@ -109,7 +125,7 @@ class Transfers(Endings):
     # -------------------------------------------------------------- create
 
     async def create(self, actor: Actor, request: PaymentRequest) -> Created:
-        """Create a payment that waits for the customer's approval. Moves no money.
+        """Create a payment that waits, for its customer or a review. Moves no money.
 
         Raises:
             IdempotencyKeyReused: the key was used with another body.
@@ -117,70 +133,11 @@ class Transfers(Endings):
                 exists then.
             NotAllowed: this phone has no factor that could approve.
         """
-        customer = actor.known_customer
         async with denials.kept(actor, "payment.created", self._clock):
-            fingerprint = texts.fingerprint(request.body())
-            earlier = await idempotency.seen(
-                customer, OPERATION, request.key, fingerprint
-            )
-            if earlier is not None:
-                return await self._replayed(PaymentId(earlier.object_id))
-            draft = await self._intake.judged(actor, request)
-            fresh = self._fresh(actor, request, draft)
-
-            async def work(tx: Tx) -> Payment | PaymentId:
-                return await self._created(tx, actor, fresh, draft, fingerprint)
-
-            created: Payment | PaymentId = await database.transaction(
-                work, name="payments.create"
-            )
-        if isinstance(created, PaymentId):
-            return await self._replayed(created)
-        return Created(created, replayed=False)
-
-    def _fresh(self, actor: Actor, request: PaymentRequest, draft: Draft) -> Payment:
-        now = self._clock.now()
-        return Payment(
-            id=PaymentId.new(),
-            customer=actor.known_customer,
-            device=actor.known_device,
-            idempotency_key=request.key,
-            state=lifecycle.moved(None, Event.CREATED),
-            from_account=draft.account.id,
-            destination=draft.destination,
-            amount=draft.amount,
-            fee=zero(draft.amount.currency),
-            rail=RAIL,
-            reference=draft.reference,
-            note=draft.note,
-            authorise_by=now + timedelta(seconds=self._settings.authorise_s),
-            created_at=now,
-        )
-
-    async def _created(
-        self, tx: Tx, actor: Actor, fresh: Payment, draft: Draft, fingerprint: bytes
-    ) -> Payment | PaymentId:
-        """T1, or the payment a twin created under the same key."""
-        claim = await idempotency.claim(
-            tx,
-            fresh.customer,
-            OPERATION,
-            fresh.idempotency_key or "",
-            fingerprint,
-            fresh.id,
-            at=fresh.created_at,
-        )
-        if not claim.fresh:
-            return PaymentId(claim.object_id)
-        await self._sessions.require_live(tx, actor)
-        wish = approval.wish(actor, fresh, draft.payee, self._settings.approval_s)
-        challenge = await self._challenges.create(tx, actor, wish)
-        payment = fresh.waiting_for(challenge.id, actor.known_device)
-        step = await moves.insert(tx, payment, draft.payee_key, challenge.binding_hash)
-        await self._limits.reserve(tx, actor, payment)
-        news.by_customer(tx, actor, "payment.created", payment, fresh.created_at)
-        news.tell(tx, payment, step, shot(draft.account))
-        return payment
+            made = await self._creation.made(actor, request)
+        if isinstance(made, PaymentId):
+            return await self._replayed(made)
+        return Created(made, replayed=False)
 
     async def _replayed(self, payment: PaymentId) -> Created:
         found = await records.find(payment)
@@ -224,6 +181,7 @@ class Transfers(Endings):
 
     async def _approved(self, actor: Actor, payment: Payment, answer: Answer) -> bool:
         """T2; False when the identical answer, sent twice at once, was faster."""
+        self._intake.require_open()
         account = await self._passage.account_of(payment)
         now = self._clock.now()
         move = Move(
@@ -237,7 +195,11 @@ class Transfers(Endings):
             waiting = await moves.lock_waiting(tx, payment.id, now)
             await self._sessions.require_live(tx, actor)
             await self._challenges.consume(tx, answer)
-            if waiting is None or not await self._moved(tx, waiting, move, account):
+            if waiting is None:
+                raise ChallengeExpired
+            until = await self._passage.not_before(tx, waiting, now)
+            approving = replace(move, not_before=until)
+            if not await self._moved(tx, waiting, approving, account):
                 raise ChallengeExpired
             news.by_customer(tx, actor, "payment.approved", waiting, now)
 
@@ -308,8 +270,10 @@ class Transfers(Endings):
 
         Raises:
             NotFound: no such payment of this customer.
-            NotAllowed: it waits for no approval any more.
-            LimitExceeded, CoolingPeriod: this phone may pay less than the one before.
+            NotAllowed: it waits for no approval any more, or this phone has nothing
+                that could approve it.
+            LimitExceeded, CoolingPeriod: this phone may pay less than the one before,
+                or what could approve it is still young.
             RateLimited: too many challenges of this device.
         """
         await self._throttle.respond(actor)
@@ -331,7 +295,8 @@ class Transfers(Endings):
             raise NotAllowed("This payment waits for no approval.", field=["id"])
         left_s = int((waiting.authorise_by - now).total_seconds())
         life_s = max(1, min(self._settings.approval_s, left_s))
-        wish = approval.wish(actor, waiting, payee, life_s)
+        risky = await decisions.is_risky(tx, payment)
+        wish = approval.wish(actor, waiting, payee, life_s, risky=risky)
         challenge = await self._challenges.create(tx, actor, wish)
         renewed = await moves.renew(
             tx, payment, actor.known_device, challenge.id, challenge.binding_hash

@@ -74,7 +74,7 @@ class Dispatch:
 
         rows = await database.transaction(work, name="dispatch.claim")
         found = [one for row in rows if (one := await self._read(row)) is not None]
-        return sorted(found, key=lambda one: one.event.occurred_at)
+        return sorted(found, key=lambda one: (one.event.occurred_at, one.event.seq))
 
     async def postpone(self, owed: UUID, attempts: int, error: str) -> None:
         """Put a row back: 2 s, 4 s, ... 10 min apart; after 24 h it is parked.

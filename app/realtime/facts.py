@@ -7,12 +7,24 @@ and full account numbers never enter a fact.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from typing_extensions import override
 
 from app.ids import CustomerId
+from app.realtime.shots import (
+    AccountShot,
+    AuditShot,
+    BalanceShot,
+    BeneficiaryShot,
+    DeviceShot,
+    InboxShot,
+    LimitShot,
+    PaymentShot,
+    StepShot,
+    TransactionShot,
+)
 
 
 class Category(StrEnum):
@@ -29,166 +41,8 @@ class Category(StrEnum):
 
 NOTIFICATIONS = "notifications"  # the consumer that tells the phones
 _TOLD = (NOTIFICATIONS,)
-
-
-# ------------------------------------------------------------------ snapshots
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountShot:
-    """An account as a list shows it."""
-
-    id: str
-    kind: str
-    name: str
-    nickname: str | None = None
-    masked_number: str
-    currency: str
-    status: str
-    can_debit: bool = True
-    can_credit: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BalanceShot:
-    """Absolute figures in minor units; `version` grows with every change."""
-
-    available: int
-    booked: int
-    held: int
-    currency: str
-    as_of: datetime
-    version: int
-    stale: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CounterpartyShot:
-    """The other side as it was when it happened."""
-
-    name: str
-    masked_account: str | None = None
-    bank_name: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransactionShot:
-    """One row of an account; `amount` is positive, `direction` gives the sign."""
-
-    id: str
-    account: AccountShot
-    status: str
-    kind: str
-    direction: str
-    amount: int
-    currency: str
-    running_balance: int | None = None
-    created_at: datetime
-    booked_at: datetime | None = None
-    value_date: date | None = None
-    counterparty: CounterpartyShot | None = None
-    narration: str | None = None
-    rail: str = "INTERNAL"
-    reference: str | None = None
-    payment_id: str | None = None
-    decline_reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentShot:
-    """One payment in its public status."""
-
-    id: str
-    idempotency_key: str | None = None
-    status: str
-    reason: str | None = None
-    status_message: str | None = None
-    from_account: AccountShot
-    payee: CounterpartyShot
-    amount: int
-    fee: int
-    currency: str
-    rail: str
-    reference: str | None = None
-    note: str | None = None
-    created_at: datetime
-    settled_at: datetime | None = None
-    expected_by: datetime | None = None
-    expires_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepShot:
-    """One line of a payment's timeline; `no` counts them from 1."""
-
-    at: datetime
-    status: str
-    source: str
-    detail: str | None = None
-    no: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceShot:
-    """One bound phone."""
-
-    id: str
-    name: str
-    platform: str
-    model: str | None = None
-    app_version: str | None = None
-    state: str
-    attestation: str
-    bound_at: datetime
-    last_seen_at: datetime | None = None
-    cooling_until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BeneficiaryShot:
-    """One saved payee, its address masked."""
-
-    id: str
-    nickname: str
-    name: str
-    masked_account: str | None = None
-    bank_code: str | None = None
-    bank_name: str | None = None
-    cooling_until: datetime | None = None
-    favourite: bool = False
-    last_paid_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitShot:
-    """One limit of the customer, as it is without a phone's waiting time."""
-
-    id: str
-    name: str
-    rail: str | None = None
-    window: str
-    max: int
-    used: int
-    remaining: int
-    currency: str
-    resets_at: datetime | None = None
-    ceiling: int
-    pending_max: int | None = None
-    pending_from: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditShot:
-    """One entry of the security log as the customer sees it."""
-
-    id: str
-    at: datetime
-    actor: str
-    action: str
-    object: str | None = None
-    outcome: str
-    device: str | None = None
-    address: str | None = None
+# Lines of a payment's timeline that are told: people look, or nobody did in time.
+_REVIEWED = frozenset({"held", "released", "not_decided_in_time"})
 
 
 # ------------------------------------------------------------------ facts
@@ -223,10 +77,28 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceChanged(Fact):
-    """New absolute figures of one account."""
+    """New absolute figures of one account.
+
+    `moved` is by how much `available` changed, where the source knows; `low` the alert
+    that it fell below with this very change.
+    """
 
     account: AccountShot
     balance: BalanceShot
+    moved: int | None = None
+    low: int | None = None
+
+    @property
+    @override
+    def consumers(self) -> tuple[str, ...]:
+        """Told only where it crossed the customer's alert."""
+        return () if self.low is None else _TOLD
+
+    @property
+    @override
+    def category(self) -> Category | None:
+        """A low balance; else no preference speaks of it."""
+        return None if self.low is None else Category.LOW_BALANCE
 
     @property
     @override
@@ -284,8 +156,9 @@ class PaymentChanged(Fact):
     @property
     @override
     def consumers(self) -> tuple[str, ...]:
-        """Only the end without a movement is told; the others post a transaction."""
-        return _TOLD if self.payment.status in {"DECLINED", "FAILED"} else ()
+        """Told are a review and ends without a movement; the others post a row."""
+        ended = self.payment.status in {"DECLINED", "FAILED"}
+        return _TOLD if ended or self.step.detail in _REVIEWED else ()
 
     @property
     @override
@@ -384,6 +257,29 @@ class SecurityEvent(Fact):
         return self.entry.id
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxAdded(Fact):
+    """Something was told, or what had been told was read on one of the phones.
+
+    It follows from another fact and nobody is told of it again: no consumer.
+    """
+
+    item: InboxShot
+    unread_count: int
+
+    @property
+    @override
+    def category(self) -> Category:
+        """What the item is about."""
+        return Category(self.item.category)
+
+    @property
+    @override
+    def subject(self) -> str:
+        """The item."""
+        return self.item.id
+
+
 FACTS: dict[str, type[Fact]] = {
     kind.__name__: kind
     for kind in (
@@ -395,5 +291,6 @@ FACTS: dict[str, type[Fact]] = {
         DeviceChanged,
         LimitChanged,
         SecurityEvent,
+        InboxAdded,
     )
 }

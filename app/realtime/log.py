@@ -7,7 +7,7 @@ nor number. Sequence order is commit order, without gaps (realtime.md section 2.
 
 import base64
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import groupby
 
@@ -47,14 +47,30 @@ CONSTRAINTS = (
 )
 
 
+Complete = Callable[[Tx, Sequence[Fact]], Awaitable[list[Fact]]]
+
 _announce: list[Callable[[Announcement], None]] = []
+_complete: list[Complete] = []
 _clock: list[Clock] = []
 
 
-def open_log(clock: Clock, announce: Callable[[Announcement], None]) -> None:
-    """Say whose days count and who hears of commits; called once by the bank."""
+def open_log(
+    clock: Clock,
+    announce: Callable[[Announcement], None],
+    *,
+    complete: Complete | None = None,
+) -> None:
+    """Say whose days count and who hears of commits; called once by the bank.
+
+    Args:
+        clock: the bank's clock.
+        announce: hears of every commit; never waits.
+        complete: adds to the facts of a transaction, inside it, what their sources do
+            not know; it appends none and takes none away.
+    """
     _clock[:] = [clock]
     _announce[:] = [announce]
+    _complete[:] = [] if complete is None else [complete]
 
 
 def append(tx: Tx, fact: Fact) -> None:
@@ -70,6 +86,8 @@ def append(tx: Tx, fact: Fact) -> None:
 
 async def _write(tx: Tx) -> None:
     found: list[Fact] = await _without_doubles(tx, tx.gathered(_STEP))
+    for complete in _complete:
+        found = await complete(tx, found)
     found.sort(key=lambda fact: fact.customer)  # stable: order of appending stays
     groups = {
         customer: list(group)

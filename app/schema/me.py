@@ -7,6 +7,7 @@ below LOGIN: null without tokens, and read as the session that same answer made
 """
 
 import strawberry
+from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode
 
 from app.auth.totp_step import TotpAsked
 from app.realtime import log
@@ -21,11 +22,13 @@ from app.schema.auth.sign_in import LoginFinishInput, TokenPair, signed_in
 from app.schema.auth.totp import CustomerFields as RecoveryFields
 from app.schema.context import Context, Info
 from app.schema.guards import AuthLevel
+from app.schema.notifications.inbox import CustomerFields as InboxFields
+from app.schema.notifications.preferences import CustomerFields as WishFields
 from app.schema.payments.beneficiaries import BeneficiaryFields
 from app.schema.payments.limits import LimitFields
 from app.schema.payments.payments import PaymentFields
 from app.schema.refusals import UserError, answered
-from app.schema.scalars import SENSITIVE, EventCursor, Node
+from app.schema.scalars import SENSITIVE, EventCursor, Node, field
 
 
 @strawberry.type(
@@ -44,6 +47,8 @@ class Customer(
     RecoveryFields,
     DeviceFields,
     LogFields,
+    InboxFields,
+    WishFields,
     Node,
 ):
     """One customer, as herself."""
@@ -58,7 +63,13 @@ class Customer(
     display_name: str = strawberry.field(directives=SENSITIVE)
     masked_phone: str | None
     locale: str = strawberry.field(description="BCP 47.")
-    timezone: str = strawberry.field(description="IANA name.")
+
+    @field(description="IANA name.")
+    async def timezone(self, info: Info) -> str:
+        """Give the zone the customer lives in, else the bank's."""
+        bank = info.context.bank
+        wishes = await bank.choices.of(info.context.actor)
+        return wishes.zone_or(bank.clock.zone).key
 
 
 @strawberry.type
@@ -91,7 +102,7 @@ class Query:
     @guards.query(level=AuthLevel.LOGIN, cost=1, description="The signed-in customer.")
     async def me(self, info: Info) -> Customer:
         """Give the caller."""
-        return await customer_of(info.context)
+        return await customer_of(info.context, counts=_asks_for(info, "unreadCount"))
 
 
 @strawberry.type
@@ -115,21 +126,31 @@ class Mutation:
         return await answered(LoginFinishPayload, _finish(info.context, input))
 
 
-async def customer_of(context: Context) -> Customer:
+async def customer_of(context: Context, *, counts: bool = False) -> Customer:
     """Give the customer of the context's session.
 
-    The stream's position is read first, before anything a client could compare with it.
+    The stream's position is read first, before anything a client could compare with it;
+    the unread count comes with it in one statement where it is asked for.
+
+    Args:
+        context: of the operation.
+        counts: whether the document asks for the count.
     """
     customer = context.actor.known_customer
-    position = await log.head(customer)
+    unread = None
+    if counts:
+        standing = await context.bank.inbox.standing(customer)
+        position, unread = standing.position, standing.unread
+    else:
+        position = await log.head(customer)
     profile = await context.bank.customers.profile(customer)
     return Customer(
+        unread=unread,
         id=strawberry.ID(str(profile.id)),
         stream_position=EventCursor(str(position)),
         display_name=profile.name,
         masked_phone=profile.masked_phone,
         locale=profile.locale,
-        timezone=context.bank.settings.business_tz,
     )
 
 
@@ -139,3 +160,23 @@ async def _finish(context: Context, given: LoginFinishInput) -> LoginFinishPaylo
     except TotpAsked as asked:
         return LoginFinishPayload(challenge=Challenge.of(asked.challenge))
     return LoginFinishPayload(tokens=tokens, me=await customer_of(context))
+
+
+def _asks_for(info: Info, name: str) -> bool:
+    """Tell whether the document asks for a field of this object, under any condition.
+
+    A no that is wrong costs one statement more, nothing else.
+    """
+    raw = info._raw_info  # noqa: SLF001  -- the library's own view reads the whole document
+    waiting = [node.selection_set for node in raw.field_nodes]
+    while waiting:
+        found = waiting.pop()
+        for one in found.selections if found else ():
+            if isinstance(one, FieldNode):
+                if one.name.value == name:
+                    return True
+            elif isinstance(one, FragmentSpreadNode):
+                waiting.append(raw.fragments[one.name.value].selection_set)
+            elif isinstance(one, InlineFragmentNode):
+                waiting.append(one.selection_set)
+    return False

@@ -14,6 +14,7 @@ from app.ids import (
     ChallengeId,
     DeviceId,
     MalformedId,
+    NotificationId,
     PasskeyId,
     PaymentId,
     TransactionId,
@@ -26,6 +27,7 @@ from app.schema.auth.passkeys import passkey_node
 from app.schema.auth.security_log import audit_node
 from app.schema.context import Context, Info
 from app.schema.guards import AuthLevel
+from app.schema.notifications.inbox import inbox_node
 from app.schema.payments.beneficiaries import beneficiary_node
 from app.schema.payments.payments import payment_node
 from app.schema.scalars import Node
@@ -53,6 +55,9 @@ LOOK_UPS: Mapping[str, LookUp] = MappingProxyType(
         ),
         PasskeyId.prefix: lambda context, text: passkey_node(
             context, PasskeyId.parse(text)
+        ),
+        NotificationId.prefix: lambda context, text: inbox_node(
+            context, NotificationId.parse(text)
         ),
         AuditId.prefix: lambda context, text: audit_node(context, AuditId.parse(text)),
         ChallengeId.prefix: lambda context, text: challenge_node(

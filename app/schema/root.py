@@ -12,7 +12,7 @@ from graphql import GraphQLSchema, Undefined, is_input_object_type
 from strawberry.schema.config import StrawberryConfig
 
 from app.schema import challenges, me, nodes, refusals, status
-from app.schema.accounts import accounts
+from app.schema.accounts import accounts, changes, quick
 from app.schema.auth import (
     biometric,
     device_changes,
@@ -26,8 +26,16 @@ from app.schema.auth import (
 )
 from app.schema.auth import challenges as approvals
 from app.schema.events import outages, progress, streams
-from app.schema.notifications import addresses, receipts
-from app.schema.payments import beneficiaries, limits, mutations, payments
+from app.schema.notifications import addresses, inbox, preferences, receipts
+from app.schema.payments import (
+    beneficiaries,
+    checks,
+    limits,
+    mutations,
+    payments,
+    quotes,
+    rows,
+)
 from app.schema.scalars import SCALARS, Sensitive
 
 _SLICES = (
@@ -44,10 +52,15 @@ _SLICES = (
     vouching,
     sign_in,
     accounts,
+    changes,
+    quick,
+    checks,
     beneficiaries,
     payments,
+    rows,
     limits,
     mutations,
+    quotes,
     nodes,
     me,
     challenges,
@@ -56,6 +69,8 @@ _SLICES = (
     outages,
     addresses,
     receipts,
+    preferences,
+    inbox,
 )
 
 _DESCRIPTIONS = {

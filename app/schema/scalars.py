@@ -13,6 +13,7 @@ from typing import Any, NewType, TypeVar
 import strawberry
 from graphql import GraphQLError
 from strawberry.schema_directive import Location
+from strawberry.types import get_object_definition
 from strawberry.types.scalar import ScalarDefinition
 
 from app import money
@@ -233,6 +234,22 @@ def field(
         )
 
     return declare
+
+
+def extend(kind: type, resolver: Any) -> None:  # noqa: ANN401  -- the library's field is untyped
+    """Give a type of a room below one more field: its answer is of the room above.
+
+    Types refer down the stair, so the upper room adds what only it can show. Called
+    at import, before the contract is built.
+
+    Args:
+        kind: an object type of a lower room.
+        resolver: what `field` declared; its first argument is the object.
+    """
+    definition = get_object_definition(kind, strict=True)
+    resolver.python_name = resolver.base_resolver.name
+    resolver.origin = kind
+    definition.fields.append(resolver)
 
 
 @strawberry.type(description="An amount is never shown or sent without its currency.")

@@ -2,17 +2,20 @@
 
 A change is written for the others, then announced; a process that missed the word finds
 it within five seconds. Without database or bus each still tells what it sees itself.
+At the same pace each asks the core whether it answers and takes postings: a core that
+is back is found by asking, also when no customer dares to.
 """
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
 from app import telemetry
 from app.clock import Clock
 from app.errors import Outage
+from app.integrations.core_banking import Health as CoreHealth
 from app.realtime.announce import Announcement, Broadcast
 from app.status import reports
 from app.status.health import Component, ComponentHealth, Health, State
@@ -37,14 +40,20 @@ class Board:
         clock: instants and pace.
         health: what this process sees.
         announce: tells the other processes to read again.
+        core: asks the core how it is; None where there is none to ask.
     """
 
     def __init__(
-        self, *, clock: Clock, health: Health, announce: Callable[[Announcement], None]
+        self,
+        clock: Clock,
+        health: Health,
+        announce: Callable[[Announcement], None],
+        core: Callable[[], Awaitable[CoreHealth]] | None = None,
     ) -> None:
         self._clock = clock
         self._health = health
         self._announce = announce
+        self._core = core
         self._process = secrets.token_hex(8)
         self._others: list[Report] = []
         self._reported: States = {}
@@ -82,6 +91,11 @@ class Board:
         """Take a broadcast of any process; only ours makes a difference."""
         if word.topic == TOPIC:
             self.hurry()
+
+    def call(self) -> None:
+        """Have every process look again at once: the core was stopped or let go."""
+        self._announce(Broadcast(TOPIC))
+        self.hurry()
 
     def hurry(self) -> None:
         """Read soon what the others report: it changed, or a word may be lost."""
@@ -148,8 +162,22 @@ class Board:
         now = self._clock.monotonic()
         if self._read_at is not None and now - self._read_at < _READ_EVERY_S:
             return
+        await self._ask_core()
         self._others = await reports.of_others(self._process, self._clock.now())
         self._read_at = now
+
+    async def _ask_core(self) -> None:
+        """Stop in this process what the core does not do, and let it go when it does.
+
+        A core that is asked in vain is away; our own database's outage says nothing.
+        """
+        if self._core is None:
+            return
+        found = await self._core()
+        self._health.halt(Component.ACCOUNTS, halted=not found.reachable)
+        self._health.halt(
+            Component.TRANSFERS, halted=not (found.reachable and found.posts)
+        )
 
 
 def _states(seen: Sequence[ComponentHealth]) -> States:

@@ -1,21 +1,24 @@
 """How well each part of the bank answers, counted in this process.
 
 Nobody types it in: `watching` wraps a partner's port, and each of its answers counts
-for one component. A component without traffic in the last minute is OPERATIONAL and
-says so by `success_rate_1m` None. Figures are of one process; a restart begins anew.
+for one component. An open breaker counts at once, without waiting for calls: where all
+ways of a component are shut it is away, where some are it is so in part. A component
+without traffic in the last minute is OPERATIONAL and says so by `success_rate_1m` None.
+Figures are of one process; a restart begins anew.
 """
 
 import functools
 import inspect
 import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar, cast
 
 from app.clock import Clock
 from app.errors import Outage
+from app.integrations.breaker import Breaker, BreakerState, breaker_of
 from app.integrations.outcome import Unknown
 
 P = TypeVar("P")
@@ -74,6 +77,8 @@ class _Seen:
     state: State
     since: datetime
     answers: deque[tuple[float, bool, float]]
+    ways: list[Breaker | None] = field(default_factory=list)
+    halted: bool = False
 
 
 class Health:
@@ -98,7 +103,27 @@ class Health:
         An Outage and an Unknown are bad answers; a definite no is a good one, and
         anything else that is raised is our bug and counts for nobody.
         """
+        self.leads(component, partner)
         return cast("P", _Watched(self, partner, component))
+
+    def leads(self, component: Component, partner: object) -> None:
+        """Take a partner as one way of a component; an open breaker shuts it."""
+        self._seen[component].ways.append(breaker_of(partner))
+
+    def halt(self, component: Component, *, halted: bool) -> bool:
+        """Say that a component is stopped, or is not any more; gives what changed."""
+        seen = self._seen[component]
+        changed, seen.halted = seen.halted != halted, halted
+        return changed
+
+    def require(self, component: Component) -> None:
+        """Let nobody begin what is stopped.
+
+        Raises:
+            Outage: the component is stopped; nothing happened.
+        """
+        if self._seen[component].halted:
+            raise Outage("halted", component=component, retry_after_s=None)
 
     def now(self) -> tuple[ComponentHealth, ...]:
         """Tell how every offered component is, in the contract's order."""
@@ -114,7 +139,9 @@ class Health:
         while seen.answers and seen.answers[0][0] < oldest:
             seen.answers.popleft()
         share = _share(seen.answers)
-        state = _state(share, len(seen.answers))
+        state = max(
+            _state(share, len(seen.answers)), _shut(seen), key=list(State).index
+        )
         if state is not seen.state:
             seen.state, seen.since = state, self.clock.now()
         return ComponentHealth(
@@ -151,6 +178,14 @@ class _Watched:
     def _count(self, began: float, *, good: bool) -> None:
         took_ms = (self._health.clock.monotonic() - began) * 1000
         self._health.note(self._component, good=good, took_ms=took_ms)
+
+
+def _shut(seen: _Seen) -> State:
+    """Tell how far a component is shut by breakers, or stopped altogether."""
+    ways = [one is not None and one.state is BreakerState.OPEN for one in seen.ways]
+    if seen.halted or (ways and all(ways)):
+        return State.MAJOR_OUTAGE
+    return State.PARTIAL_OUTAGE if any(ways) else State.OPERATIONAL
 
 
 def _share(answers: deque[tuple[float, bool, float]]) -> float | None:

@@ -28,6 +28,7 @@ class WatchedPush:
         self._health = health
         self._provider = provider
         self.kinds = provider.kinds
+        health.leads(Component.NOTIFICATIONS, provider)
 
     async def send(self, batch: Sequence[PushMessage]) -> list[PushOutcome]:
         """Send by the provider behind; one outcome each, in order."""

@@ -104,15 +104,14 @@ async def test_a_page_says_whether_there_is_more_on_either_side(
     assert (before.has_next, before.has_previous) == (True, False)
 
 
-@settings(max_examples=50)
-@given(script=st.lists(st.sampled_from("pbc"), max_size=12), size=st.integers(1, 4))
-async def test_paging_shows_each_row_once_while_money_moves(
+async def turned_while_money_moves(
     room: Room, clock: StoppedClock, script: list[str], size: int
 ) -> None:
+    """Turn the pages while rows are added and a pending one is booked or declined."""
     ben, account = await room.an_account(10_000), await room.an_account(10_000)
     for _ in range(3):
         await room.pay(account, ben, 1)
-    held = await a_hold(room, account)
+    held, freed = [await a_hold(room, account) for _ in range(2)]
     there = {row.id for row in (await one_page(room, account, PageQuery(size=99))).rows}
 
     seen: list[TransactionId] = []
@@ -122,16 +121,40 @@ async def test_paging_shows_each_row_once_while_money_moves(
         page = await one_page(room, account, query)
         seen += [row.id for row in page.rows]
         query = PageQuery(size=size, after=page.rows[-1].key) if page.has_next else None
-        move = next(moves, None)
-        if move == "p":
-            await room.pay(ben, account, 2)
-        if move == "b":
-            await room.core.capture(an_op(), held, None)
-        if move == "c":
-            clock.move(seconds=1)
+        match next(moves, None):
+            case "paid":
+                await room.pay(ben, account, 2)
+            case "booked":
+                await room.core.capture(an_op(), held, None)
+            case "declined":
+                await room.core.release(an_op(), freed)
+            case "later":
+                clock.move(seconds=1)
+            case _:
+                pass
 
     assert len(seen) == len(set(seen))
     assert there <= set(seen)
+
+
+MOVES = st.lists(st.sampled_from(["paid", "booked", "declined", "later"]), max_size=12)
+
+
+@settings(max_examples=50)
+@given(script=MOVES, size=st.integers(1, 4))
+async def test_paging_shows_each_row_once_while_money_moves(
+    room: Room, clock: StoppedClock, script: list[str], size: int
+) -> None:
+    await turned_while_money_moves(room, clock, script, size)
+
+
+@pytest.mark.chaos
+@settings(max_examples=1000)
+@given(script=MOVES, size=st.integers(1, 4))
+async def test_a_thousand_ways_to_turn_pages_show_each_row_once(
+    room: Room, clock: StoppedClock, script: list[str], size: int
+) -> None:
+    await turned_while_money_moves(room, clock, script, size)
 
 
 async def a_hold(room: Room, account: Account) -> Hold:

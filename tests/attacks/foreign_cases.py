@@ -91,10 +91,10 @@ def _payment(own: Own, **changed: object) -> JsonObject:
 
 NODES = (
     *("account", "transaction", "paid payment", "waiting payment", "challenge"),
-    *("payee", "device", "passkey", "audit entry"),
+    *("payee", "device", "passkey", "audit entry", "notification"),
 )
 OTHERS = (
-    *("customer", "session", "registration", "notification"),
+    *("customer", "session", "registration"),
     *("enrolment", "sign-in challenge", "limit"),
 )
 PAYMENT = "payment { id } replayed"
@@ -102,7 +102,8 @@ PAYMENT = "payment { id } replayed"
 
 def cases(own: Own) -> dict[str, Case]:
     """Give every case, keyed by its coordinate."""
-    return {**_reads(own), **_payments(own), **_sign_in(own), **_phones(), **_streams()}
+    reads = _reads(own) | _quotes(own)
+    return {**reads, **_payments(own), **_sign_in(own), **_phones(), **_streams()}
 
 
 def _reads(own: Own) -> dict[str, Case]:
@@ -142,6 +143,30 @@ def _reads(own: Own) -> dict[str, Case]:
         "Customer.securityLog(after)": Case(
             _page("securityLog"), ("place in the log",), ANSWERED
         ),
+        "Customer.inbox(after)": Case(
+            _page("inbox"), ("place in the inbox",), ANSWERED
+        ),
+    }
+
+
+def _quotes(own: Own) -> dict[str, Case]:
+    ask = f"query($input: QuoteInput!) {{ quote(input: $input) {{ {REFUSED} }} }}"
+
+    def given(**changed: object) -> JsonObject:
+        asked = _payment(own, **changed)
+        del asked["idempotencyKey"]
+        return asked
+
+    return {
+        "Query.quote(input.fromAccountId)": Case(
+            ask, ("account",), UNKNOWN, given(fromAccountId=None)
+        ),
+        "Query.quote(input.to.ownAccountId)": Case(
+            ask, ("account",), UNKNOWN, given(to={"ownAccountId": None})
+        ),
+        "Query.quote(input.to.beneficiaryId)": Case(
+            ask, ("payee",), UNKNOWN, given(to={"beneficiaryId": None})
+        ),
     }
 
 
@@ -161,7 +186,7 @@ def _payments(own: Own) -> dict[str, Case]:
     }
     waiting = ("waiting payment", "paid payment")
     own_made = frozenset({"payment", "payment_step", "challenge", "idempotency"})
-    own_made |= {"limit_use", "limit_reservation"}
+    own_made |= {"limit_use", "limit_reservation", "risk_decision"}
     choose = _changes("limitSet", "LimitSetInput", "effectiveAt")
     return {
         "Mutation.paymentCreate(input.idempotencyKey)": Case(
@@ -180,6 +205,9 @@ def _payments(own: Own) -> dict[str, Case]:
         ),
         "Mutation.paymentCreate(input.to.beneficiaryId)": Case(
             create, ("payee",), UNKNOWN, _payment(own, to={"beneficiaryId": None})
+        ),
+        "Mutation.paymentCreate(input.quoteId)": Case(
+            create, ("quote",), UNKNOWN, _payment(own, quoteId=None)
         ),
         "Mutation.paymentChallenge(input.id)": Case(
             renew, waiting, UNKNOWN, {"id": None}
@@ -297,7 +325,23 @@ def _streams() -> dict[str, Case]:
         "{ id } balance { version } } }"
     )
     progress = "subscription($name: ID!) { paymentProgress(paymentId: $name) { id } }"
+    read = _changes("inboxMarkRead", "InboxMarkReadInput", "items { id } unreadCount")
+    choose = _changes(
+        "notificationPreferenceSet",
+        "NotificationPreferenceSetInput",
+        "settings { quickBalanceAccounts { id } }",
+    )
+    call = _changes("accountUpdate", "AccountUpdateInput", "account { id nickname }")
     return {
+        "Mutation.notificationPreferenceSet(input.quickBalanceAccountIds)": Case(
+            choose, ("account",), UNKNOWN, {"quickBalanceAccountIds": [None]}
+        ),
+        "Mutation.accountUpdate(input.id)": Case(
+            call, ("account",), UNKNOWN, {"id": None, "nickname": "Mine"}
+        ),
+        "Mutation.inboxMarkRead(input.ids)": Case(
+            read, ("notification",), UNKNOWN, {"ids": [None]}
+        ),
         "Mutation.eventsAck(input.upTo)": Case(
             ack, ("place in the stream",), ANSWERED, {"upTo": None}
         ),

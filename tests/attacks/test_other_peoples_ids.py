@@ -85,7 +85,7 @@ async def duel(arena: BankProcess) -> AsyncIterator[Duel]:
         for phone in (asha, ben, second):
             await phone.start()
         await introduce(asha, ben)
-        theirs = await everything_of(ben, second, asha, arena)
+        theirs = await everything_of(ben, second, asha)
         own = await what_asha_has(asha)
         before = at_rest(arena.books)
         yield Duel(asha, ben, arena, theirs, cases(own), before)

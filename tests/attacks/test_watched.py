@@ -5,20 +5,23 @@ and counts no more than the passkey that bought it.
 """
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from mock_mobile_client import devices
-from mock_mobile_client.enums import FactorKind
+from mock_mobile_client.enums import FactorKind, PaymentStatus
 from mock_mobile_client.errors import Refused
 from mock_mobile_client.handset import Level
 from mock_mobile_client.intents import StepUpIntent
+from mock_mobile_client.money import money
 from mock_mobile_client.phone import Phone
 from mock_mobile_client.pin import ITERATIONS_MIN, PinBlob
 from mock_mobile_client.signing import b64url, sha256
 from mock_mobile_client.values import ChallengeValue, JsonObject
 from tests.attacks.aged import Aged
+from tests.attacks.second_web import a_second_web
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +30,30 @@ SENSITIVE = (
     *("devicesRevokeOthers", "passkeyRegisterStart", "totpEnrolStart"),
     "mpinRemove",
 )
+
+
+# Rules that find every payment risky: what then stops him is tried here; that ours
+# find a drained account risky, in tests/payments/test_screening.py.
+STRICT = """
+actions = { step_up = 200, hold = 300 }
+units = { INR = 100 }
+[[rules]]
+name = "any"
+feature = "device_age"
+edges = [1]
+weights = [200, 200]
+reason = "any_phone"
+"""
+
+
+@pytest.fixture
+def strict_door(aged: Aged, tmp_path: Path) -> Iterator[str]:
+    """Give a door of that bank behind which every payment is risky."""
+    rules = tmp_path / "strict.toml"
+    rules.write_text(STRICT)
+    more = {"FRAUD_RULES_FILE": str(rules), "LIMIT_FACTOR": "1000"}
+    with a_second_web(aged.bank, **more) as door:
+        yield door
 
 
 @pytest.fixture
@@ -104,3 +131,42 @@ async def test_a_passkey_buys_a_pin_and_the_pin_buys_nothing_for_a_day(
     code, challenge = await asked(taken, "devicesRevokeOthers")
     assert challenge is not None
     assert (code, challenge.allowed) == ("STEP_UP_REQUIRED", (FactorKind.MPIN,))
+
+
+@pytest.mark.attack("watched screen-lock code")
+async def test_a_risky_payment_waits_until_his_pin_is_a_day_old(
+    aged: Aged, taken: Phone, strict_door: str
+) -> None:
+    async with aged.phone("asha-5", door=strict_door) as phone:
+        await phone.login(FactorKind.WEBAUTHN)
+        before = [one.balance for one in (await phone.home()).accounts]
+        order = await phone.order("Savings", money("1.00 INR"))
+        asked = await phone.payments.create(order)
+        assert asked.challenge is not None
+        assert asked.challenge.allowed == (FactorKind.MPIN,)
+
+        await his_own_pin(phone)
+        with pytest.raises(Refused) as answered:
+            await phone.payments.approve(order, asked)
+        with pytest.raises(Refused) as renewed:
+            await phone.payments.renewed(asked)
+        second = await phone.order("Savings", money("2.00 INR"))
+        held = await phone.payments.create(second)
+        released = aged.bank.command(
+            *("app", "review", "release", held.id),
+            *("--by", "desk", "--reason", "a caller with a good voice"),
+        )
+        with pytest.raises(Refused) as after:
+            await phone.payments.approval(second, await phone.payments.by_id(held.id))
+
+        assert answered.value.code == "CHALLENGE_EXPIRED"
+        assert renewed.value.code == "COOLING_PERIOD"
+        assert (held.status, held.challenge) == (PaymentStatus.HELD_FOR_REVIEW, None)
+        assert released.returncode == 0, released.stderr
+        assert after.value.code == "COOLING_PERIOD"
+        assert [one.balance for one in (await phone.home()).accounts] == before
+        await aged.grow_up(phone)
+        ripe = await phone.payments.create(await phone.order("Savings", order.amount))
+        assert ripe.challenge is not None
+        assert ripe.challenge.allowed == (FactorKind.MPIN,)
+        await phone.payments.refuse(ripe)

@@ -9,17 +9,16 @@ from dataclasses import dataclass
 
 import orjson
 
-from mock_mobile_client import limits
+from mock_mobile_client import abroad, limits
 from mock_mobile_client.enrolment import APP_VERSION
 from mock_mobile_client.handset import Level
 from mock_mobile_client.money import money
 from mock_mobile_client.payments import new_key
 from mock_mobile_client.phone import Phone, introduce
 from mock_mobile_client.values import JsonObject
-from tests.attacks.untouched import as_hex
-from tests.journeys.bank_process import BankProcess
 
 OBJECT = re.compile(r"([a-z]{3})_[0-9a-f]{32}")
+QUOTE = re.compile(r"(quo)_[\w-]+")
 STREAM = re.compile(r"ec1\.[a-z2-7]{8}(\.\d+\.\d{8})")
 ROW = re.compile(r"(\d+)\.([0-9a-f]{28})[0-9a-f]{4}(\.[0-9a-f]{16})")
 BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
@@ -28,6 +27,7 @@ CURSORS = """{ me {
   payments(first: 1) { pageInfo { endCursor } }
   beneficiaries(first: 1) { pageInfo { endCursor } }
   securityLog(first: 1) { nodes { id } pageInfo { endCursor } }
+  inbox(first: 1) { nodes { id } pageInfo { endCursor } }
 } }"""
 NOTIFIED_S = 10
 
@@ -48,8 +48,9 @@ class Named:
 
 def never_existed(name: str) -> str:
     """Make a name of the same form that nobody ever had."""
-    if found := OBJECT.fullmatch(name):
-        return f"{found[1]}_{secrets.token_hex(16)}"
+    if found := OBJECT.fullmatch(name) or QUOTE.fullmatch(name):
+        made = secrets.token_hex(len(name))
+        return f"{found[1]}_{made[: len(name) - 4]}"
     if found := STREAM.fullmatch(name):
         epoch = "".join(secrets.choice(BASE32) for _ in range(8))
         return f"ec1.{epoch}{found[1]}"
@@ -69,9 +70,7 @@ def _plain(name: str) -> str:
     return base64.b64decode(padded, b"-_").decode(errors="replace")
 
 
-async def everything_of(
-    ben: Phone, second: Phone, asha: Phone, bank: BankProcess
-) -> Named:
+async def everything_of(ben: Phone, second: Phone, asha: Phone) -> Named:
     """Let Ben do whatever gives him something that has a name.
 
     A cooling phone may begin one passkey: the registration that is left open is that of
@@ -91,8 +90,9 @@ async def everything_of(
     payee = await ben.payee("asha")
     rows = await ben.statement(home.accounts[0].id, 1)
     assert payee is not None
-    pages = (await ben.ask(CURSORS, {}, Level.LOGIN)).data
-    assert pages is not None
+    order = await ben.order("asha", money("1.00 INR"))
+    quoted = await abroad.quote(ben.session, order)
+    pages = await _pages(ben)
     found = {
         "account": home.accounts[0].id,
         "transaction": rows.transactions[0].id,
@@ -100,6 +100,7 @@ async def everything_of(
         "waiting payment": waiting.id,
         "challenge": waiting.challenge.id,
         "sign-in challenge": sign_in["challenge"]["id"],
+        "quote": quoted.id,
         "payee": payee.id,
         "device": ben.handset.device_id,
         "passkey": passkey.id,
@@ -111,33 +112,34 @@ async def everything_of(
         "place in the payments": _end(pages["me"]["payments"]),
         "place in the payees": _end(pages["me"]["beneficiaries"]),
         "place in the log": _end(pages["me"]["securityLog"]),
+        "place in the inbox": _end(pages["me"]["inbox"]),
+        "notification": pages["me"]["inbox"]["nodes"][0]["id"],
         "audit entry": pages["me"]["securityLog"]["nodes"][0]["id"],
         "limit": (await limits.listed(ben.session)).limits[0].id,
     }
-    return Named(found | await _unshown(ben, bank) | await _enrolment(ben))
+    return Named(found | _unshown(ben) | await _enrolment(ben))
+
+
+async def _pages(ben: Phone) -> JsonObject:
+    """Read the ends of his pages, once the worker has put something in his inbox."""
+    for _ in range(NOTIFIED_S * 10):
+        pages = (await ben.ask(CURSORS, {}, Level.LOGIN)).data
+        assert pages is not None
+        if pages["me"]["inbox"]["nodes"]:
+            return pages
+        await asyncio.sleep(0.1)
+    raise AssertionError("nothing came into the inbox")
 
 
 def _end(connection: JsonObject) -> str:
     return str(connection["pageInfo"]["endCursor"])
 
 
-async def _unshown(ben: Phone, bank: BankProcess) -> dict[str, str]:
-    """Read from his token and from the books what no field of today tells."""
+def _unshown(ben: Phone) -> dict[str, str]:
+    """Read from his token what no field of today tells."""
     middle = ben.handset.token.split(".")[1]
     claims = orjson.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
-    customer = claims["sub"]
-    notes: set[str] = set()
-    for _ in range(NOTIFIED_S * 10):
-        items = bank.books.read("SELECT customer_id, id FROM inbox_item")
-        notes = {as_hex(one) for whose, one in items if as_hex(whose) in customer}
-        if notes:
-            break
-        await asyncio.sleep(0.1)
-    return {
-        "customer": customer,
-        "session": claims["sid"],
-        "notification": f"ntf_{min(notes)}",
-    }
+    return {"customer": claims["sub"], "session": claims["sid"]}
 
 
 async def _enrolment(ben: Phone) -> dict[str, str]:

@@ -18,6 +18,7 @@ from app.auth.factor_changes import FactorChanges
 from app.auth.failures import Failures
 from app.auth.identification import Identification
 from app.auth.identity_proofs import IdentityProofs
+from app.auth.locales import Locales
 from app.auth.lockout import Lockout
 from app.auth.login import Logins
 from app.auth.mpin import Mpins
@@ -97,6 +98,7 @@ async def open_room(settings: Settings, clock: StoppedClock, vault: Vault) -> Ro
             bound=bound,
             revocations=revocations,
             throttle=throttle,
+            locales=Locales(clock),
         ),
         challenges=challenges,
         step_ups=step_ups,

@@ -93,7 +93,10 @@ def test_a_page_names_only_settings_that_exist(page: Path) -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     blocks = tuple(
         PREFIX + block
-        for block in ("CORE_BANKING_", "RAILS_", "SMS_", "IDENTITY_", "PUSH_FCM_")
+        for block in (
+            *("CORE_BANKING_", "RAILS_", "SMS_", "IDENTITY_"),
+            *("PUSH_APNS_", "PUSH_FCM_", "FRAUD_RULES_"),
+        )
     )
 
     named = {name.rstrip("_") for name in re.findall(rf"{PREFIX}[A-Z0-9_]+", text)}

@@ -16,6 +16,8 @@ SECONDS_AND_SHARES = {
     "app/integrations/breaker.py",  # share of failed calls, seconds
     "app/integrations/counters/__init__.py",  # when the store is asked again
     "app/integrations/http.py",  # time-outs
+    "app/integrations/push/apns/answers.py",  # rests of the provider, an instant
+    "app/integrations/push/apns/sender.py",  # deadlines
     "app/integrations/push/fcm/answers.py",  # rests of the provider
     "app/integrations/push/fcm/sdk.py",  # life of a token
     "app/integrations/push/fcm/sender.py",  # deadlines
@@ -24,6 +26,7 @@ SECONDS_AND_SHARES = {
     "app/notifications/due.py",  # age of a push
     "app/notifications/outcomes.py",  # pauses between tries
     "app/payments/limit_texts.py",  # hours in a sentence
+    "app/payments/payee_check.py",  # how alike two names are
     "app/realtime/admission.py",  # tokens of a bucket refill by the second
     "app/realtime/dispatch.py",  # pauses between tries
     "app/realtime/newest.py",  # seconds until the next look

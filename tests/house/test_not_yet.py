@@ -4,7 +4,7 @@ from tests.house.contract import SHIPPED, exported, target
 from tests.house.not_yet import listed
 
 # It goes down with every name that is built, and never up.
-CEILING = 147
+CEILING = 1
 
 
 def test_every_name_of_the_design_is_built_or_listed_and_none_is_both() -> None:

@@ -17,6 +17,7 @@ KEEPERS = {
     "ledger": "app.ledger.coherence",
     "payment": "app.payments.coherence",
     "push_dispatch": "app.notifications.coherence",
+    "risk_decision": "app.payments.coherence",
 }
 
 
@@ -99,6 +100,7 @@ def test_the_bank_gathers_every_proof_and_the_worker_runs_them() -> None:
 
     assert gathered() == set(KEEPERS.values()) - ledger
     assert "isinstance(self.core, CanProve)" in (ROOT / "app/bank.py").read_text()
-    assert "bank.proofs()" in (ROOT / "app/worker.py").read_text()
+    assert "_bank.proofs()" in (ROOT / "app/proving.py").read_text()
+    assert "prover.round" in (ROOT / "app/worker.py").read_text()
     embedded = ROOT / "app/integrations/core_banking/embedded.py"
     assert "coherence.proofs()" in embedded.read_text()

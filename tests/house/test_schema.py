@@ -31,6 +31,7 @@ BOOKS = {
     "Balance",
     "Beneficiary",
     "Customer",
+    "InboxItem",
     "Node",
     "Payment",
     "Transaction",
@@ -263,7 +264,10 @@ BOUNDED_BY_NATURE = {
     "Customer.factors",
     "Device.factors",
     "NotificationSettings.preferences",
+    "PaymentQuote.allowed",
+    "PaymentQuote.blockers",
     "Query.serviceStatus",
+    "ResolvedPayee.rails",
 }
 
 

@@ -132,6 +132,18 @@ def test_raw_statements_stay_below_the_door() -> None:
     assert found == []
 
 
+def test_nothing_rests_on_row_locks_of_the_orm() -> None:
+    """SQLite takes none and says nothing: a guarded UPDATE decides on both engines."""
+    found = [
+        f"{named(file)}:{node.lineno}"
+        for file in files("app")
+        for node in nodes(file)
+        if isinstance(node, ast.Attribute) and node.attr == "select_for_update"
+    ]
+
+    assert found == []
+
+
 def test_rooms_expect_conflicts_instead_of_catching_them() -> None:
     """An engine's error aborts PostgreSQL's transaction: ON CONFLICT says it before."""
     found = [

@@ -96,6 +96,7 @@ class Ticks:
     def __init__(self) -> None:
         self.count = 0
         self.longest_ms = 0.0
+        self.pauses_ms: list[float] = []
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -103,4 +104,5 @@ class Ticks:
             began = loop.time()
             await asyncio.sleep(0.005)
             self.count += 1
-            self.longest_ms = max(self.longest_ms, (loop.time() - began) * 1000 - 5)
+            self.pauses_ms.append((loop.time() - began) * 1000 - 5)
+            self.longest_ms = max(self.longest_ms, self.pauses_ms[-1])

@@ -192,13 +192,13 @@ async def test_an_answer_that_drips_for_ever_is_given_up(
 ) -> None:
     async def drip(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n")
-        for _ in range(20):
+        for _ in range(100):
             writer.write(b" ")
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.02)
 
     monkeypatch.setattr(http, "LANE_S", 0.05)
     monkeypatch.setattr(http, "CONNECT_S", 0.05)
-    ask = Ask("POST", "/pay", body={}, read_s=0.1)
+    ask = Ask("POST", "/pay", body={}, read_s=0.5)
     async with a_partner_that(drip) as raw, a_partner(raw.url) as partner:
         found = await partner.write(ask)
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from app.clock import StoppedClock
 from app.integrations.core_banking import (
     CoreBank,
     CoreCaps,
@@ -16,11 +17,19 @@ from app.integrations.core_banking import (
     Posting,
 )
 from app.integrations.outcome import Ok, OpRef, Outcome, PortCode, Rejected, Unknown
-from app.integrations.rails import PaymentOrder, RailAnswer, RailStatus, Settles
-from app.integrations.rails.on_us import OnUs, connect
+from app.integrations.rails import (
+    PayeeAddress,
+    PayeeName,
+    PaymentOrder,
+    RailAnswer,
+    RailStatus,
+    Settles,
+)
+from app.integrations.rails.on_us import OnUs, Settings, connect
 from app.money import Money
 
 AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+CLOCK = StoppedClock(AT)
 OP = OpRef(UUID(int=1), b"\x01" * 32)
 RENT = Money(250_00, "INR")
 ORDER = PaymentOrder(
@@ -70,10 +79,16 @@ class Core:
         return self.answer
 
 
+async def _holder(address: PayeeAddress) -> PayeeName | None:
+    """Know one account only."""
+    known = address.number == "50100000000001"
+    return PayeeName(name="Ben Okafor", masked="Be• Ok••••") if known else None
+
+
 async def over(core: Core) -> OnUs:
     """Open the rail over a core."""
     as_port: CoreBank = core  # type: ignore[assignment]  # the two calls this rail makes
-    return await connect(core=as_port)
+    return await connect(Settings(), core=as_port, clock=CLOCK, names=_holder)
 
 
 CONTEXT = OpContext("payer", "payee", RENT, AT)
@@ -133,10 +148,16 @@ async def test_an_answer_that_is_no_posting_proves_nothing() -> None:
     assert isinstance(await rail.status(OP, CONTEXT), Unknown)
 
 
-async def test_never_seen_is_believed_only_of_a_core_that_keeps_op_ids() -> None:
+async def test_never_seen_is_passed_on_with_how_far_the_core_is_believed() -> None:
     unseen = Rejected(PortCode.NEVER_SEEN)
     forgetful = replace(CAPS, native_idempotency=False)
 
-    assert await (await over(Core(unseen))).status(OP, CONTEXT) == unseen
-    doubted = await (await over(Core(unseen, forgetful))).status(OP, CONTEXT)
-    assert isinstance(doubted, Unknown)
+    keeps = await over(Core(unseen))
+    forgets = await over(Core(unseen, forgetful))
+
+    assert (keeps.caps.native_idempotency, forgets.caps.native_idempotency) == (
+        True,
+        False,
+    )
+    assert await keeps.status(OP, CONTEXT) == unseen
+    assert await forgets.status(OP, CONTEXT) == unseen

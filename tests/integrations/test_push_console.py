@@ -1,10 +1,7 @@
 from collections.abc import Sequence
 
-import pytest
 from structlog.testing import capture_logs
 
-from app import adapters
-from app.clock import Clock
 from app.integrations.push import (
     AddressDead,
     AddressSuspect,
@@ -13,7 +10,6 @@ from app.integrations.push import (
     PushKind,
     PushMessage,
     PushOutcome,
-    PushProvider,
     Retry,
     Sent,
     Unknown,
@@ -22,18 +18,6 @@ from app.integrations.push.console import ConsolePush
 from app.status.health import Component, Health, State
 from app.status.pushes import WatchedPush
 from tests.integrations.push_world import a_clock, a_hint
-
-
-@pytest.mark.parametrize("name", adapters.choices("app.integrations.push"))
-async def test_every_adapter_has_its_settings_and_fits_the_port(name: str) -> None:
-    module = adapters.load("app.integrations.push", name)
-
-    provider: PushProvider = await module.connect(module.Settings(), clock=Clock())
-    await provider.close()
-
-    prefix = module.Settings.model_config["env_prefix"]
-    assert prefix == f"SIXPENCE_PUSH_{name.upper()}_"
-    assert provider.kinds <= set(PushKind)
 
 
 async def test_the_console_tells_of_a_hint_but_not_to_whom() -> None:

@@ -6,7 +6,7 @@ import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -82,6 +82,41 @@ async def test_the_callers_loop_goes_round_while_fifty_hints_are_under_way(
         print(f"\n  {ticks.count} turns, longest pause {ticks.longest_ms:.0f} ms")  # noqa: T201  -- the figure is promised
     assert {type(one) for one in found} == {outcome}
     assert ticks.count >= turns
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize(
+    ("route", "rule"),
+    [
+        (TOKEN, {"kind": "latency", "latency_ms": 1000}),
+        (SEND, {"kind": "http-status", "reply": 503}),
+    ],
+    ids=["slow token", "storm of 503"],
+)
+async def test_five_hundred_rows_keep_the_callers_loop_from_nothing(
+    world: PushWorld,
+    route: str,
+    rule: dict[str, object],
+    record_property: Callable[[str, object], None],
+) -> None:
+    ticks = Ticks()
+
+    async with a_provider(world) as fcm:
+        await fcm.send([a_hint("loads-the-library")])
+        world.fault(route, **rule)
+        async with asyncio.TaskGroup() as group:
+            ticking = group.create_task(ticks.run())
+            for turn in range(3):  # 200 rows are claimed at a time
+                rows = min(200, 500 - 200 * turn)
+                await fcm.send([a_hint(f"many-{turn}-{n}") for n in range(rows)])
+            ticking.cancel()
+
+    late = sorted(ticks.pauses_ms)[int(0.99 * ticks.count)]
+    record_property(
+        "figures",
+        f"500 rows: loop away p99 {late:.0f} ms, longest {ticks.longest_ms:.0f} ms",
+    )
+    assert late <= 50
 
 
 async def test_a_token_endpoint_that_is_down_is_asked_once_for_all_rows(
@@ -310,11 +345,12 @@ chosen = settings.load(env="test", database_url="sqlite://" + sys.argv[1])
 asyncio.run(upgrade.migrate(chosen))
 for role in Role:
     asyncio.run(opened(chosen, role))
-print([name for name in ("firebase_admin", "google.auth") if name in sys.modules])
+late = ("firebase_admin", "google.auth", "h2", "httpx", "joserfc")
+print([name for name in late if name in sys.modules])
 """
 
 
-def test_the_sdk_is_not_loaded_before_the_first_message(tmp_path: Path) -> None:
+def test_what_sends_is_not_loaded_before_the_first_message(tmp_path: Path) -> None:
     found = subprocess.run(
         [sys.executable, "-c", PARTS, str(tmp_path / "bank.db")],
         cwd=tmp_path,

@@ -1,7 +1,8 @@
 """Front door and back door in one process, as `make run` has them, without its seed.
 
 `python -m tests.journeys.one_process`: what a kill test starts again and again. The
-outside world is a process of its own then, so that what reached it stays.
+outside world is a process of its own then, so that what reached it stays. It can be
+told to die right after a commit, see `mortal.py`.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from app import settings as app_settings
 from app.bank import Bank, open_bank
 from app.partners import Role
 from app.settings import Settings
+from tests.journeys.mortal import make_mortal
 
 
 @asynccontextmanager
@@ -25,6 +27,7 @@ async def both(settings: Settings) -> AsyncIterator[Bank]:
         open_bank(settings, frozenset(Role)) as bank,
         asyncio.TaskGroup() as group,
     ):
+        make_mortal(bank)
         working = group.create_task(worker.run(bank), name="worker")
         try:
             yield bank

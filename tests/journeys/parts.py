@@ -24,6 +24,7 @@ from tests.journeys.warm import Warm, shared
 
 READY_WITHIN_S = 60
 ACCOUNT = ".sixpence/fcm-account.json"  # as the demo has it
+APNS_KEY = ".sixpence/apns-key.p8"  # same
 STATUS = {"query": "{ serviceStatus { component state } }"}
 Words = dict[str, tuple[str, ...]]
 TOGETHER: Words = {"bank": ("tests.journeys.one_process",)}
@@ -65,6 +66,10 @@ class Parts:
             "SIXPENCE_SMS_HTTP_BASE_URL": self.sandbox,
             "SIXPENCE_PUSH_FCM_BASE_URL": f"{self.sandbox}/fcm",
             "SIXPENCE_PUSH_FCM_ACCOUNT_FILE": ACCOUNT,
+            "SIXPENCE_PUSH_APNS_BASE_URL": f"{self.sandbox}/apns",
+            "SIXPENCE_RAILS_IMPS_BASE_URL": self.sandbox,
+            "SIXPENCE_RAILS_IMPS_UNDO_FIRST_S": "0",
+            "SIXPENCE_REPLAY_MAX": "5000",  # kill after kill, a phone misses more
         }
 
     def start(self, *names: str) -> None:
@@ -96,7 +101,7 @@ class Parts:
     def world(self) -> Iterator[None]:
         """Run the outside world meanwhile."""
         asked = ["--port", str(self._world), "--clock-file", ".sixpence/clock"]
-        asked += ["--fcm-account", ACCOUNT]
+        asked += ["--fcm-account", ACCOUNT, "--apns-key", APNS_KEY]
         with (self.folder / "world.log").open("a") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "sandbox", *asked, "--exit-with-parent"],

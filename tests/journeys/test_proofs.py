@@ -17,6 +17,7 @@ from tests.journeys.bank_process import BankProcess
 from tests.journeys.planted import Pocket
 
 ASKS_FOR_A_SECOND = 6  # as a command it has one process here, so it holds partly
+COMMANDS = sorted(set(PROOFS) - {9})  # that one kills a bank of its own
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("all_is_well")]
 
@@ -117,7 +118,7 @@ async def test_proof_07_only_the_untouched_approval_passes(
 
 @pytest.mark.only("sqlite")
 @pytest.mark.twice
-@pytest.mark.parametrize("number", sorted(PROOFS))
+@pytest.mark.parametrize("number", COMMANDS)
 def test_a_proof_is_a_command_of_the_phone_too(
     demo_bank: BankProcess, phones: Path, number: int
 ) -> None:

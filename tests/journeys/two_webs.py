@@ -18,7 +18,7 @@ from tests.journeys.warm import Warm, shared
 
 ONE, OTHER, WORKER = "one", "other", "worker"
 WORDS: Words = {
-    ONE: ("app", "serve"),
+    ONE: ("tests.journeys.mortal",),  # it serves, and can be told when to die
     OTHER: ("app", "serve"),
     WORKER: ("app", "worker"),
 }

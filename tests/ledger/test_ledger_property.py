@@ -6,7 +6,7 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.ledger import ops, statement
@@ -19,10 +19,13 @@ from tests.conftest import BROKEN, broken_proofs
 from tests.ledger.model import STEPS, Model, ModelAccount
 from tests.ledger.world import RENT, an_account, an_op, figures, inr
 
-WHO = st.integers(0, 2)
+Step = tuple[str, int, int, int]
+STEPS_OF_CHAOS = 50
+WHO = st.integers(0, 5)
 WHICH = st.integers(0, 9)
 AMOUNT = st.integers(1, 400)
 STEP = st.one_of(
+    st.tuples(st.just("open"), WHO, WHO, AMOUNT),
     st.tuples(st.just("deposit"), WHO, WHO, AMOUNT),
     st.tuples(st.just("transfer"), WHO, WHO, AMOUNT),
     st.tuples(st.just("hold"), WHO, WHO, AMOUNT),
@@ -35,6 +38,9 @@ STEP = st.one_of(
     st.tuples(st.just("crash"), WHO, WHO, AMOUNT),
     st.tuples(st.just("state"), WHO, WHO, st.integers(0, 9)),
 )
+OF_ACCOUNTS = {"deposit", "transfer", "hold", "crash", "state"}
+FLOORS = (0, -300, 0)
+MOST = 6
 STATES = [State.OPEN] * 6 + [s for s in State if s is not State.OPEN]
 
 
@@ -45,14 +51,21 @@ class Play:
         self.book = book
         self.holds = holds
         self.accounts = accounts
-        floors = (0, -300, 0)
-        self.model = Model([ModelAccount(floor) for floor in floors])
+        self.model = Model([ModelAccount(floor) for floor in FLOORS])
         self.hold_ids: list[UUID] = []
         self.journal_ids: list[UUID] = []
         self.done: list[tuple[Op, Answer | No]] = []
 
     async def step(self, name: str, one: int, other: int, amount: int) -> None:
+        if name in OF_ACCOUNTS:
+            one, other = one % len(self.accounts), other % len(self.accounts)
         await getattr(self, name)(one, other, amount)
+
+    async def open(self, _who: int, _other: int, overdraft: int) -> None:
+        """Open one more account, up to six."""
+        if len(self.accounts) < MOST:
+            self.accounts.append(await an_account(self.book, floor=-overdraft))
+            self.model.accounts.append(ModelAccount(-overdraft))
 
     async def deposit(self, payee: int, _other: int, amount: int) -> None:
         op, said = an_op(), self.model.deposit(payee, amount)
@@ -155,18 +168,33 @@ async def _told(work: Awaitable[Answer]) -> Answer | No:
         return refused.no
 
 
-@pytest.mark.slow
-@given(script=st.lists(STEP, max_size=STEPS))
-async def test_any_schedule_leaves_what_the_model_says(
-    book: Book, holds: Holds, script: list[tuple[str, int, int, int]]
-) -> None:
-    accounts = [await an_account(book, floor=floor) for floor in (0, -300, 0)]
+async def played(book: Book, holds: Holds, script: list[Step]) -> None:
+    """Play a schedule; the model then says the same of every figure."""
+    accounts = [await an_account(book, floor=floor) for floor in FLOORS]
     play = Play(book, holds, accounts)
 
     for step in script:
         await play.step(*step)
 
     await play.compare()
+
+
+@pytest.mark.slow
+@settings(max_examples=200)
+@given(script=st.lists(STEP, max_size=STEPS))
+async def test_any_schedule_leaves_what_the_model_says(
+    book: Book, holds: Holds, script: list[Step]
+) -> None:
+    await played(book, holds, script)
+
+
+@pytest.mark.chaos
+@settings(max_examples=20_000)
+@given(script=st.lists(STEP, max_size=STEPS_OF_CHAOS))
+async def test_twenty_thousand_long_schedules_leave_what_the_model_says(
+    book: Book, holds: Holds, script: list[Step]
+) -> None:
+    await played(book, holds, script)
 
 
 @pytest.mark.usefixtures("book")

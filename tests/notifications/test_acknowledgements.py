@@ -138,7 +138,7 @@ async def test_a_position_of_another_stream_or_of_the_future_is_not_noted(
 
     answers = [
         await take(phone, EventCursor(epoch, seq, head.day), [])
-        for epoch, seq in ((head.epoch, 2), ("aaaaaaaa", 1))
+        for epoch, seq in ((head.epoch, 3), ("aaaaaaaa", 1))
     ]
     world.later(3)
     await world.send()

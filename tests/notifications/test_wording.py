@@ -9,15 +9,8 @@ from app.clock import StoppedClock
 from app.ids import CustomerId, DeviceId, NotificationId
 from app.notifications import wording
 from app.notifications.wording import Template, note_of, urgency, words
-from app.realtime.facts import (
-    Category,
-    CounterpartyShot,
-    DeviceChanged,
-    DeviceShot,
-    PaymentChanged,
-    PaymentShot,
-    StepShot,
-)
+from app.realtime.facts import Category, DeviceChanged, PaymentChanged
+from app.realtime.shots import CounterpartyShot, DeviceShot, PaymentShot, StepShot
 from tests.notifications.world import ACCOUNT, alarm, money
 
 BEN = CustomerId.new()
@@ -170,3 +163,25 @@ def test_only_three_collapse_keys_exist_and_money_never_collapses() -> None:
         Category.SERVICE,
         Category.MESSAGE,
     ]
+
+
+@pytest.mark.parametrize(
+    ("status", "detail", "template"),
+    [
+        ("HELD_FOR_REVIEW", "held", Template.PAYMENT_HELD),
+        ("AWAITING_AUTHORISATION", "released", Template.PAYMENT_RELEASED),
+        ("DECLINED", "refused_by_bank", Template.PAYMENT_FAILED),
+        ("EXPIRED", "not_decided_in_time", Template.PAYMENT_FAILED),
+    ],
+)
+def test_a_review_is_told_when_it_begins_and_however_it_ends(
+    clock: StoppedClock, status: str, detail: str, template: Template
+) -> None:
+    fact = payment(clock, status)
+    fact = replace(fact, step=replace(fact.step, detail=detail, source="STAFF"))
+
+    note = note_of(fact)
+
+    assert fact.consumers == ("notifications",)
+    assert note is not None
+    assert (note.template, note.deep_link) == (template, "sixpence://payment/pay_1")

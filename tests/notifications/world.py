@@ -20,19 +20,13 @@ from app.notifications.acknowledgements import Acknowledgements
 from app.notifications.addresses import Addresses, AddressWish
 from app.notifications.delivery import Delivery
 from app.notifications.fanout import Fanout
+from app.notifications.fates import Fates
+from app.notifications.inbox import Inbox
 from app.realtime import log, receipts
 from app.realtime.cursor import EventCursor
-from app.realtime.facts import (
-    NOTIFICATIONS,
-    AccountShot,
-    AuditShot,
-    CounterpartyShot,
-    Fact,
-    SecurityEvent,
-    TransactionPosted,
-    TransactionShot,
-)
+from app.realtime.facts import NOTIFICATIONS, Fact, SecurityEvent, TransactionPosted
 from app.realtime.relay import Relay
+from app.realtime.shots import AccountShot, AuditShot, CounterpartyShot, TransactionShot
 from app.rows import Row
 from app.settings import Settings
 from app.vault import Vault
@@ -102,7 +96,9 @@ class World:
         clock, vault = self.clock, self.vault
         throttle = Throttle(settings=self.settings, counters=self.counters)
         self.addresses = Addresses(clock=clock, vault=vault, throttle=throttle)
-        self.acknowledgements = Acknowledgements(clock=clock)
+        self.acknowledgements = Acknowledgements(clock=clock, settings=self.settings)
+        self.inbox = Inbox(clock=clock)
+        self.fates = Fates(clock=clock)
         self.delivery = self.another_worker(self.provider)
         self.woken = 0
         self.fanout = Fanout(clock=clock, settings=self.settings, wake=self._wake)

@@ -12,6 +12,7 @@ from app.auth.step_up import StepUps
 from app.clock import Clock
 from app.database import Tx
 from app.payments.address_book import AddressBook
+from app.payments.name_checks import NameChecks
 from app.payments.payee_changes import PayeeChanges
 from app.payments.payees import Payees
 from app.settings import Settings
@@ -78,10 +79,12 @@ def payees_of(
     book: AddressBook,
     accounts: Accounts,
     auth: tuple[Sessions, StepUps],
+    checks: NameChecks,
 ) -> tuple[Payees, PayeeChanges]:
     """Wire what keeps payees and what changes them."""
     sessions, step_ups = auth
     kept = Payees(
+        checks=checks,
         settings=settings,
         clock=clock,
         book=book,

@@ -5,7 +5,15 @@ import asyncio
 from app import database
 from app.integrations.core_banking import OpContext
 from app.integrations.outcome import OpRef, Outcome, Unknown
-from app.integrations.rails import PaymentOrder, RailAnswer
+from app.integrations.rails import (
+    Callback,
+    PayeeAddress,
+    PayeeName,
+    PaymentOrder,
+    RailAnswer,
+    RailEvent,
+    RailQuote,
+)
 from app.integrations.rails.on_us import OnUs
 
 
@@ -51,6 +59,18 @@ class Line:
             self.lost_answers -= 1
             return Unknown("the answer was lost")
         return await self._rail.status(op, context)
+
+    async def resolve_payee(self, address: PayeeAddress) -> PayeeName:
+        return await self._rail.resolve_payee(address)
+
+    async def quote(self, order: PaymentOrder) -> RailQuote:
+        return await self._rail.quote(order)
+
+    def parse_callback(self, callback: Callback) -> list[RailEvent]:
+        return self._rail.parse_callback(callback)
+
+    async def close(self) -> None:
+        await self._rail.close()
 
     def _once(self, name: str) -> BaseException:
         failure: BaseException = getattr(self, name)

@@ -10,8 +10,9 @@ from app.payments.limit import Limit, LimitWindow
 from app.payments.limits import Chosen
 from app.payments.payment import Payment, PaymentRequest
 from app.rows import Scalar
-from tests.payments.conftest import Town
-from tests.payments.world import Phone, inr
+from tests.payments.handset import Phone
+from tests.payments.town import Town
+from tests.payments.world import inr
 
 DAY = timedelta(days=1)
 

@@ -16,7 +16,8 @@ from app.errors import ErrorCode, NotAllowed
 from app.ids import ChallengeId
 from app.payments.lifecycle import State, Status
 from app.payments.payment import StepDetail
-from tests.payments.conftest import Town, nothing_moved, waiting
+from tests.payments.conftest import nothing_moved, waiting
+from tests.payments.town import Town
 
 
 def _amount(facts: dict[str, Any]) -> None:

@@ -7,9 +7,13 @@ import pytest
 from app import database
 from app.database import Proof
 from app.ids import uuid7
+from app.integrations.rails import RailStatus
 from app.payments import coherence
+from app.payments.lifecycle import State
 from app.rows import Scalar
-from tests.payments.conftest import Town
+from tests.payments.faults import Word
+from tests.payments.rail_town import RailTown
+from tests.payments.town import Town
 
 
 def proof(name: str) -> Proof:
@@ -48,6 +52,7 @@ async def test_only_money_freezes() -> None:
         "payments.booked_once": True,
         "payments.limits": True,
         "payments.carried_on": False,
+        "payments.reviewed": False,
     }
 
 
@@ -143,6 +148,38 @@ async def test_an_operation_nobody_carries_on_is_found(town: Town) -> None:
     assert (late, without_lease) == ((1, 0), (1, 1))
     await town.bank.carried_on()
     assert (await town.bank.now(unsure.id)).is_final
+
+
+async def test_a_hold_neither_taken_nor_freed_is_found(rail_town: RailTown) -> None:
+    paid = await rail_town.pay()
+    town = rail_town.town
+
+    for end in ("REJECTED", "OK"):
+        await run(
+            "UPDATE payment_op SET outcome = $1 WHERE kind = 'CAPTURE'",
+            end,
+        )
+        wrong = int(end == "REJECTED")
+        assert await broken(town, "payments.holds") == (wrong, wrong)
+        assert await broken(town, "payments.booked_once") == (wrong, wrong)
+    assert await rail_town.now(paid) == paid
+
+
+async def test_an_order_nobody_asks_about_is_found(rail_town: RailTown) -> None:
+    rail_town.track.fate = (Word(60, RailStatus.SETTLED),)
+    kept, town = await rail_town.pay(), rail_town.town
+    assert await broken(town, "payments.carried_on") == (0, 0)
+
+    await run("UPDATE payment SET lease_by = NULL, lease_until = NULL")
+    assert await broken(town, "payments.carried_on") == (1, 1)
+    await run("UPDATE payment SET manual_since = created_at")
+    assert await broken(town, "payments.carried_on") == (0, 0)
+
+    await run("UPDATE payment SET manual_since = NULL")
+    assert (await rail_town.carried_through(kept)).state is State.SETTLED
+    await run("UPDATE payment_op SET outcome = 'PENDING', resolved_at = NULL")
+    assert await broken(town, "payments.carried_on") == (3, 3)
+    await run("UPDATE payment_op SET outcome = 'OK', resolved_at = first_sent_at")
 
 
 async def _op(town: Town, payment: str, kind: str, outcome: str) -> None:

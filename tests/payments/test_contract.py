@@ -8,7 +8,7 @@ from app.ids import BeneficiaryId, PaymentId
 from app.realtime import facts
 from app.schema.payments.beneficiaries import beneficiary_node
 from app.schema.payments.payments import Payment, payment_node
-from tests.payments.conftest import Town
+from tests.payments.town import Town
 from tests.payments.wire import (
     CREATE,
     HISTORY,

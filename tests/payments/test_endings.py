@@ -11,7 +11,7 @@ from app.payments.errors import TooLate
 from app.payments.lifecycle import State, Status
 from app.payments.payment import Payment, StepDetail, StepSource
 from app.realtime.facts import PaymentChanged
-from tests.payments.conftest import Town
+from tests.payments.town import Town
 from tests.payments.world import NOTHING_MOVED, facts_of
 
 

@@ -8,7 +8,7 @@ from app.payments.models import CONSTRAINTS
 from app.rows import Scalar
 from app.upgrade import guard_names
 from tests.conftest import BROKEN
-from tests.payments.conftest import Town
+from tests.payments.town import Town
 
 ZERO = "00000000-0000-7000-8000-000000000000"
 STEP = (
@@ -35,17 +35,23 @@ def names(dialect: str) -> set[str]:
     """List the guards of an engine that stand on our tables."""
     tables = {
         *("payment", "payment_op", "payment_step", "beneficiary"),
-        *("limit_rule", "limit_use", "limit_reservation"),
+        *("limit_rule", "limit_use", "limit_reservation", "risk_decision"),
+        "inbound_event",
     }
     return {name for _, name, table in guard_names(dialect) if table in tables}
 
 
 def test_every_guard_is_listed_and_stands_on_both_engines() -> None:
-    doubled = {"payment_step_append_only_delete", "limit_reservation_fixed_delete"}
+    doubled = {
+        "payment_step_append_only_delete",
+        "limit_reservation_fixed_delete",
+        "risk_decision_append_only_delete",
+    }
     truncate = {
         "payment_stays_truncate",
         "payment_step_append_only_truncate",
         "limit_reservation_fixed_truncate",
+        "risk_decision_append_only_truncate",
     }
 
     assert names("sqlite") - doubled <= set(CONSTRAINTS)

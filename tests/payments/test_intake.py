@@ -16,7 +16,7 @@ from app.payments.errors import (
     PayeeRejected,
 )
 from app.payments.payment import PaymentRequest
-from tests.payments.conftest import Town
+from tests.payments.town import Town
 from tests.payments.world import NOTHING_MOVED, inr
 
 

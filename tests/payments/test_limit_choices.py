@@ -13,8 +13,8 @@ from app.money import Money
 from app.payments.errors import CurrencyMismatch, LimitExceeded
 from app.payments.limit import Limit
 from app.realtime.facts import LimitChanged, SecurityEvent
-from tests.payments.conftest import Town
 from tests.payments.purses import DAY, chosen, counted, limit_of, policy, run, tried
+from tests.payments.town import Town
 from tests.payments.world import NOTHING_MOVED, facts_of, inr
 
 ALL = (*NOTHING_MOVED, "limit_rule", "limit_use")

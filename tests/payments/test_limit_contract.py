@@ -1,8 +1,8 @@
 """Limits over GraphQL: what a phone asks for and every word it gets back."""
 
 from app.ids import BeneficiaryId, ChallengeId
-from tests.payments.conftest import Town
 from tests.payments.purses import DAY, policy
+from tests.payments.town import Town
 from tests.payments.wire import CREATE, call, to_ben
 from tests.payments.world import NOTHING_MOVED, inr
 

@@ -14,8 +14,8 @@ from app.integrations.outcome import PortCode, Rejected
 from app.payments.lifecycle import State
 from app.payments.limit import LimitWindow
 from app.payments.payment import Payment
-from tests.payments.conftest import Town
 from tests.payments.purses import approved, counted, limit_of, policy, tried
+from tests.payments.town import Town
 from tests.payments.world import inr
 
 DAY_MAX, STEPS = 5_000, 60

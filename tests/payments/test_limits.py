@@ -15,8 +15,8 @@ from app.payments.errors import LimitExceeded
 from app.payments.lifecycle import Status
 from app.payments.limit import LimitWindow
 from app.payments.payment import Payment
-from tests.payments.conftest import Town
 from tests.payments.purses import DAY, approved, counted, limit_of, policy, run, tried
+from tests.payments.town import Town
 from tests.payments.world import NOTHING_MOVED, inr, open_bank
 
 ALL = (*NOTHING_MOVED, "limit_use", "limit_reservation", "limit_rule")

@@ -16,7 +16,8 @@ from app.payments.lifecycle import Status
 from app.payments.passage import LEASE_S
 from app.settings import Settings
 from tests.cutter import Cutter, a_cutter
-from tests.payments.conftest import Town
+from tests.payments.rail_town import ALL, RailTown, open_holds, ops_of
+from tests.payments.town import Town
 
 if TYPE_CHECKING:
     from tests.postgres import Server
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.only("postgres")
 T = TypeVar("T")
 COMMITS = 6
+RAIL_COMMITS = 10  # create to approve, then lease, hold, order, capture
 
 
 @pytest.fixture
@@ -84,3 +86,30 @@ async def test_a_commit_nobody_heard_of_is_done_once(
         "payment": 1,
         "payment_op": 1,
     }
+
+
+async def test_over_a_rail_each_commit_nobody_heard_of_is_done_once(
+    rail_town: RailTown, cutter: Cutter, clock: StoppedClock
+) -> None:
+    transfers, asha = rail_town.town.bank.transfers, rail_town.town.asha
+    for commit in range(1, RAIL_COMMITS + 1):
+        request = rail_town.town.to_ben(100)
+        cutter.swallow(commit)
+
+        created = await again_if_unheard(
+            clock,
+            lambda: transfers.create(asha.actor, request),  # noqa: B023  -- called within the round
+        )
+        challenge = await rail_town.town.bank.challenge(asha, created.payment)
+        answer = asha.answer(challenge)
+        await again_if_unheard(
+            clock,
+            lambda: transfers.approve(asha.actor, challenge.id, *answer),  # noqa: B023  -- same
+        )
+        ended = await rail_town.carried_through(created.payment)
+
+        assert cutter.cuts == commit
+        assert ended.status is Status.SETTLED
+        assert len(await ops_of(ended.id)) == 3
+        assert await rail_town.free() == ALL - 100 * commit
+        assert await open_holds() == 0

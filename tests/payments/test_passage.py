@@ -12,13 +12,13 @@ from app.errors import ErrorCode, Outage
 from app.ids import PaymentId
 from app.integrations.core_banking import AccountState
 from app.integrations.outcome import NotSent, Ok, PortCode, Rejected
-from app.integrations.rails import RailAnswer, RailStatus
+from app.integrations.rails import ASK_PLAN, RailAnswer, RailStatus
 from app.payments.lifecycle import State, Status
 from app.payments.passage import LEASE_S
 from app.payments.payment import Payment, StepDetail
 from app.realtime.facts import PaymentChanged
-from tests.payments.conftest import Town
 from tests.payments.line import Killed
+from tests.payments.town import Town
 from tests.payments.world import facts_of, open_bank
 
 T = TypeVar("T")
@@ -215,11 +215,11 @@ async def test_an_approval_repeated_at_another_process_waits_for_the_first(
 # ------------------------------------------------------------------ leases
 
 
-async def test_nobody_touches_a_payment_whose_lease_runs(town: Town) -> None:
+async def test_nobody_asks_before_the_timetable_says_so(town: Town) -> None:
     town.bank.line.lost_answers = 1
     unsure = await approved(town)
 
-    town.bank.clock.move(seconds=LEASE_S - 1)
+    town.bank.clock.move(seconds=ASK_PLAN[0] - 1)
     looked_at = await town.bank.jobs.turn()
     await town.bank.passage.advance(unsure.id)
 

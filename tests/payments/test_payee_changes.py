@@ -5,10 +5,11 @@ from typing import Any
 from app.auth.challenge import Challenge
 from app.ids import ChallengeId
 from app.realtime.facts import BeneficiaryChanged, SecurityEvent
-from tests.payments.conftest import Town
+from tests.payments.handset import Phone
 from tests.payments.purses import DAY, tried
+from tests.payments.town import Town
 from tests.payments.wire import call, to_ben
-from tests.payments.world import NOTHING_MOVED, Phone, facts_of
+from tests.payments.world import NOTHING_MOVED, facts_of
 
 UPDATE = """mutation Update($input: BeneficiaryUpdateInput!) {
   beneficiaryUpdate(input: $input) {

@@ -1,6 +1,6 @@
 """Payees over GraphQL."""
 
-from tests.payments.conftest import Town
+from tests.payments.town import Town
 from tests.payments.wire import call
 
 

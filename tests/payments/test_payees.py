@@ -15,8 +15,9 @@ from app.ids import BeneficiaryId, MalformedId
 from app.payments.beneficiary import BeneficiaryRequest, Saved
 from app.payments.errors import PayeeRejected
 from app.realtime.facts import BeneficiaryChanged
-from tests.payments.conftest import Town
-from tests.payments.world import NOTHING_MOVED, Phone, a_key, a_staff_view, facts_of
+from tests.payments.handset import Phone
+from tests.payments.town import Town
+from tests.payments.world import NOTHING_MOVED, a_key, a_staff_view, facts_of
 
 
 async def another(town: Town, **changes: object) -> BeneficiaryRequest:

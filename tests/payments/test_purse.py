@@ -11,9 +11,10 @@ from app.payments.errors import LimitExceeded
 from app.payments.lifecycle import Status
 from app.payments.limit import LimitWindow
 from app.settings import Settings
-from tests.payments.conftest import Town
+from tests.payments.handset import Phone
 from tests.payments.purses import DAY, approved, counted, limit_of, policy, run, tried
-from tests.payments.world import NOTHING_MOVED, Phone, inr, open_bank
+from tests.payments.town import Town
+from tests.payments.world import NOTHING_MOVED, inr, open_bank
 
 ALL = (*NOTHING_MOVED, "limit_use", "limit_reservation")
 PURSE = 5_000

@@ -12,7 +12,8 @@ from app.auth.errors import ChallengeExpired
 from app.errors import NotAllowed, NotFound
 from app.ids import ChallengeId, PaymentId
 from app.payments.lifecycle import Status
-from tests.payments.conftest import Town, nothing_moved, waiting
+from tests.payments.conftest import nothing_moved, waiting
+from tests.payments.town import Town
 
 
 async def test_after_300_seconds_a_new_challenge_is_minted_and_passes(

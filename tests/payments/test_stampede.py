@@ -11,7 +11,7 @@ from app.money import Money
 from app.payments.errors import InsufficientFunds
 from app.payments.lifecycle import Status
 from app.payments.payment import Created, Payment
-from tests.payments.conftest import Town
+from tests.payments.town import Town
 from tests.payments.world import NOTHING_MOVED, inr, open_bank
 
 

@@ -13,7 +13,7 @@ from app.integrations.core_banking import TxnQuery
 from app.payments.lifecycle import State, Status
 from app.payments.payment import StepDetail, StepSource
 from app.realtime.facts import BalanceChanged, PaymentChanged, TransactionPosted
-from tests.payments.conftest import Town
+from tests.payments.town import Town
 from tests.payments.world import NOTHING_MOVED, a_key, facts_of
 
 

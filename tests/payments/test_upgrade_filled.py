@@ -16,7 +16,7 @@ from app.settings import Settings
 from app.vault import Vault
 from tests.behind import ask, catalogue, guards_wanted, tables
 from tests.conftest import NOON, broken_proofs
-from tests.payments.conftest import Town
+from tests.payments.town import Town
 from tests.payments.world import Bank, inr, open_bank
 from tests.test_upgrade import STEPS
 
@@ -147,6 +147,16 @@ ROWS: dict[str, dict[str, Scalar]] = {
         "args": "{}",
         "created_at": NOON,
     },
+    "notification_preference": {"customer_id": A, "category": "OFFER", "channels": 0},
+    "notification_settings": {"customer_id": A, "quiet_from": 1320, "quiet_to": 420},
+    "inbound_event": {
+        "id": A,
+        "provider": "IMPS",
+        "event_id": "evt_1",
+        "body_enc": b"b",
+        "received_at": NOON,
+        "due_at": NOON,
+    },
     "push_address": {
         "id": A,
         "device_id": B,
@@ -217,6 +227,11 @@ async def the_rest(tx: Tx) -> None:
                 f"VALUES {database.placeholders(1, len(row))}",
                 *row.values(),
             )
+    await tx.rows(
+        "INSERT INTO quick_balance_optin (device_id, account_id, customer_id) "
+        "SELECT $1, id, customer_id FROM account",
+        A,
+    )
 
 
 def counts(settings: Settings) -> dict[str, object]:

@@ -9,13 +9,22 @@ from app.schema import refusals, root
 from app.schema.accounts.accounts import CustomerFields as AccountFields
 from app.schema.auth import challenges, passkeys
 from app.schema.context import Context
-from app.schema.payments import beneficiaries, limits, mutations, payments
+from app.schema.payments import (
+    beneficiaries,
+    checks,
+    limits,
+    mutations,
+    payments,
+    quotes,
+    rows,
+)
 from app.schema.payments.beneficiaries import BeneficiaryFields
 from app.schema.payments.limits import LimitFields
 from app.schema.payments.payments import PaymentFields
 from app.schema.scalars import Node
-from tests.payments.conftest import Town
-from tests.payments.world import Phone, a_key
+from tests.payments.handset import Phone
+from tests.payments.town import Town
+from tests.payments.world import a_key
 
 
 @strawberry.type
@@ -46,8 +55,8 @@ class Waiting:
 
 SCHEMA = root.built(
     [
-        *(refusals, challenges, beneficiaries, payments),
-        *(limits, mutations, Waiting, Caller),
+        *(refusals, challenges, checks, beneficiaries, payments, rows),
+        *(limits, mutations, quotes, Waiting, Caller),
     ]
 )
 PAYMENT = """

@@ -6,106 +6,57 @@ Everything is the real thing but the rail's line to the core, which tests may cu
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app import database
 from app.accounts.account import Account
-from app.accounts.accounts import Accounts, Opening
-from app.accounts.balances import Balances
-from app.auth import signing
+from app.accounts.accounts import Opening
 from app.auth.actor import Actor, Level, Origin
-from app.auth.challenge import Challenge, FactorResponse
-from app.auth.challenges import Challenges
-from app.auth.directory import Directory
+from app.auth.challenge import Challenge
 from app.auth.errors import StepUpRequired
 from app.auth.keys import jwk_of
-from app.auth.lockout import Lockout
-from app.auth.outcomes import Outcomes
-from app.auth.revocations import Revocations
-from app.auth.sessions import Sessions
-from app.auth.signing_ring import SigningRing
-from app.auth.standing import Customers, NewCustomer, Staff
-from app.auth.step_up import StepUps
-from app.auth.throttle import Throttle
-from app.auth.tokens import AccessTokens
+from app.auth.standing import NewCustomer, Staff
 from app.clock import StoppedClock
 from app.ids import CustomerId, DeviceId, PaymentId, SessionId, uuid7
 from app.integrations.core_banking import AccountKind, AccountState
-from app.integrations.core_banking.embedded import EmbeddedCore
-from app.integrations.counters.memory import MemoryCounters
-from app.integrations.identity.embedded import EmbeddedIdentity
+from app.integrations.fraud.rules import OURS, Rules
 from app.integrations.outcome import Ok, OpRef
-from app.integrations.rails.on_us import OnUs
 from app.money import Money
-from app.payments.address_book import AddressBook
 from app.payments.beneficiary import Beneficiary, BeneficiaryRequest
-from app.payments.intake import Intake
+from app.payments.callbacks import Callbacks
 from app.payments.jobs import Jobs
-from app.payments.limits import Limits
 from app.payments.passage import LEASE_S, Passage
-from app.payments.payee_changes import PayeeChanges
-from app.payments.payees import Payees
 from app.payments.payment import Payment, PaymentRequest
+from app.payments.quotes import Quotes
+from app.payments.reviews import Reviews
+from app.payments.screening import Screening
 from app.payments.transfers import Transfers
 from app.realtime import log
 from app.realtime.facts import Fact
 from app.settings import Settings
 from app.vault import Vault
-from tests.payments.binding import Standing, bind, payees_of
-from tests.payments.line import Line
+from tests.payments.binding import Standing, bind
+from tests.payments.faults import Outside
+from tests.payments.handset import Phone
+from tests.payments.judge import Judge
+from tests.payments.rooms import Rooms, rooms_of
 
-BANK_CODE = "SIXP0000001"
 _DESK = Staff(name="Test desk", reason="a test needs people")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Phone:
-    """A bound phone whose customer is signed in."""
-
-    actor: Actor
-    key: ec.EllipticCurvePrivateKey = field(repr=False)
-    secret: bytes = field(repr=False)
-
-    def answer(self, challenge: Challenge) -> tuple[str, FactorResponse]:
-        """Sign what the bank stores, and prove the person."""
-        return self.answer_to(challenge.message)
-
-    def answer_to(self, message: bytes) -> tuple[str, FactorResponse]:
-        """Sign any bytes, as a phone that was shown something else would."""
-        signature = signing.b64u(signing.sign(self.key, message))
-        digest = signing.sha256(message)
-        proof = signing.mpin_proof(self.secret, str(self.actor.device), digest)
-        return signature, FactorResponse(mpin_proof=signing.b64u(proof))
-
-    def with_wrong_pin(self, challenge: Challenge) -> tuple[str, FactorResponse]:
-        """Sign rightly, and type another PIN."""
-        stranger = replace(self, secret=secrets.token_bytes(32))
-        proof = stranger.answer(challenge)[1]
-        return self.answer(challenge)[0], proof
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bank:
+class Bank(Rooms):
     """Every service the payments room meets."""
 
-    clock: StoppedClock
-    settings: Settings
-    vault: Vault
-    core: EmbeddedCore
-    line: Line
-    accounts: Accounts
-    balances: Balances
-    customers: Customers
-    challenges: Challenges
-    step_ups: StepUps
-    payees: Payees
-    limits: Limits
-    payee_changes: PayeeChanges
     passage: Passage
     transfers: Transfers
+    quotes: Quotes
+    callbacks: Callbacks
+    judge: Judge
+    reviews: Reviews
     jobs: Jobs
 
     # -------------------------------------------------------------- people and money
@@ -244,8 +195,11 @@ class Bank:
         return found
 
     async def carried_on(self) -> None:
-        """Let the lease run out and the worker take its turn."""
-        self.clock.move(seconds=LEASE_S + 1)
+        """Let leases and waiting times run out and the worker take its turn."""
+        now = self.clock.now()
+        row = await database.read_one("SELECT max(lease_until) AS last FROM payment")
+        last = (row and row.find("last", datetime)) or now
+        self.clock.move(seconds=max((last - now).total_seconds(), LEASE_S) + 1)
         await self.jobs.turn()
 
     async def everything_of(self, *tables: str) -> dict[str, int]:
@@ -295,94 +249,56 @@ NOTHING_MOVED = (
 )
 
 
-def _auth(
-    settings: Settings, clock: StoppedClock, vault: Vault
-) -> tuple[Sessions, Challenges, StepUps, Throttle]:
-    """Wire the room that knows who holds which phone."""
-    ring = SigningRing(clock, vault)
-    tokens = AccessTokens(clock=clock, settings=settings, ring=ring)
-    revocations = Revocations(clock=clock, settings=settings)
-    sessions = Sessions(
-        clock=clock,
-        settings=settings,
-        vault=vault,
-        tokens=tokens,
-        revocations=revocations,
-    )
-    lockout = Lockout(sessions=sessions, device_tries=settings.device_tries)
-    challenges = Challenges(
-        clock=clock, settings=settings, vault=vault, lockout=lockout
-    )
-    throttle = Throttle(settings=settings, counters=MemoryCounters(clock))
-    step_ups = StepUps(
-        clock=clock,
-        settings=settings,
-        challenges=challenges,
-        sessions=sessions,
-        throttle=throttle,
-    )
-    return sessions, challenges, step_ups, throttle
-
-
 @asynccontextmanager
 async def open_bank(
-    settings: Settings, clock: StoppedClock, vault: Vault
+    settings: Settings,
+    clock: StoppedClock,
+    vault: Vault,
+    outside: Outside | None = None,
 ) -> AsyncIterator[Bank]:
     """Wire a bank as `bank.py` does, over the test's own database."""
-    core = EmbeddedCore(clock)
-    line = Line(OnUs(core))
-    sessions, challenges, step_ups, throttle = _auth(settings, clock, vault)
-    accounts = Accounts(
-        core=core, core_name="embedded", vault=vault, bank_code=BANK_CODE
-    )
-    balances = Balances(core=core)
-    customers = Customers(
+    rooms = rooms_of(settings, clock, vault, outside)
+    passage = Passage(
         clock=clock,
-        vault=vault,
-        directory=Directory(vault),
-        identity=EmbeddedIdentity(settings=settings, vault=vault),
+        accounts=rooms.accounts,
+        book=rooms.book,
+        core=outside.core(rooms.core) if outside else rooms.core,
+        rails=rooms.rails,
     )
-    book = AddressBook(vault)
-    payees, payee_changes = payees_of(
-        settings, clock, book, accounts, (sessions, step_ups)
-    )
-    limits = Limits(
-        settings=settings,
-        clock=clock,
-        accounts=accounts,
-        step_ups=step_ups,
-        outcomes=Outcomes(clock=clock, vault=vault, kept_s=settings.outcome_s),
-    )
-    passage = Passage(clock=clock, accounts=accounts, book=book, rail=line)
-    intake = Intake(
-        accounts=accounts, balances=balances, customers=customers, payees=payees
-    )
+    judge = Judge(Rules(OURS.read_text(), settings.limit_factor))
+    screening = Screening(settings=settings, clock=clock, engine=judge)
     transfers = Transfers(
         settings=settings,
         clock=clock,
-        intake=intake,
-        limits=limits,
+        intake=rooms.intake,
+        screening=screening,
+        limits=rooms.limits,
         passage=passage,
-        challenges=challenges,
-        sessions=sessions,
-        throttle=throttle,
+        challenges=rooms.challenges,
+        sessions=rooms.sessions,
+        throttle=rooms.throttle,
+    )
+    quotes = Quotes(
+        clock=clock,
+        intake=rooms.intake,
+        screening=screening,
+        limits=rooms.limits,
+        checks=rooms.name_checks,
+        challenges=rooms.challenges,
+        offers=rooms.offers,
     )
     async with transfers:
         yield Bank(
-            clock=clock,
-            settings=settings,
-            vault=vault,
-            core=core,
-            line=line,
-            accounts=accounts,
-            balances=balances,
-            customers=customers,
-            challenges=challenges,
-            step_ups=step_ups,
-            payees=payees,
-            limits=limits,
-            payee_changes=payee_changes,
+            **{one.name: getattr(rooms, one.name) for one in fields(rooms)},
             passage=passage,
             transfers=transfers,
+            quotes=quotes,
+            callbacks=Callbacks(
+                clock=clock, vault=vault, rails=rooms.rails, hears=passage
+            ),
+            judge=judge,
+            reviews=Reviews(
+                settings=settings, clock=clock, passage=passage, engine=judge
+            ),
             jobs=Jobs(clock=clock, transfers=transfers, passage=passage),
         )

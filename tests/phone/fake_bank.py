@@ -191,6 +191,10 @@ class FakeBank:
         device.owner.payees.append(payee)
         return {"beneficiary": payee, "replayed": False}
 
+    def payeeResolve(self, caller: Caller, _: Node) -> Node:  # noqa: N802  -- the field's public name
+        self.signed_in(caller)
+        return refusal("NOT_FOUND")  # it reaches no other bank
+
     def limitSet(self, caller: Caller, given: Node) -> Node:  # noqa: N802  -- the field's public name
         device = self.signed_in(caller)
         intent = canonical([device.id, given])

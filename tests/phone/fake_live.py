@@ -3,6 +3,7 @@
 import re
 import secrets
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from typing_extensions import override
 
@@ -10,12 +11,14 @@ from tests.phone.fake_parts import NOW, Caller, Customer, Device, Fault, Node, r
 from tests.phone.fake_sign_in import SignInBank
 
 CURSOR = re.compile(r"ec1\.(\d{8})\.(\d+)\.\d{8}")
+TOKEN = re.compile(r"[0-9a-f]{64}")
 REPLAYED_MAX, KEPT_S = 500, 14 * 86_400
 EPOCH = "abcdefgh"
 TITLES = {
     "MONEY_IN": "Money received",
     "MONEY_OUT": "Money sent",
     "SECURITY": "Security",
+    "LOW_BALANCE": "Low balance",
 }
 
 
@@ -25,12 +28,27 @@ class FakePush:
 
     device: Device
     category: str
+    figure: str = ""
+    read: bool = False
     said: list[str] = field(default_factory=list)
     id: str = field(default_factory=lambda: f"ntf_{secrets.token_hex(16)}")
 
     def text(self) -> Node:
         title = TITLES[self.category]
         return {"id": self.id, "category": self.category, "title": title, "body": title}
+
+    def item(self) -> Node:
+        """The item of the inbox behind it, and what became of it."""
+        state = "OPENED" if self.read else (["SENT", *self.said])[-1]
+        device = {"id": self.device.id, "name": self.device.owner.name}
+        sent = {"channel": "PUSH", "state": state, "at": NOW, "device": device}
+        return {
+            **self.text(),
+            "body": f"{self.figure} moved.",
+            "createdAt": NOW,
+            "readAt": NOW if self.read else None,
+            "deliveries": [sent],
+        }
 
 
 class LiveBank(SignInBank):
@@ -88,7 +106,9 @@ class LiveBank(SignInBank):
 
     def devicePushSet(self, caller: Caller, given: Node) -> Node:  # noqa: N802  -- the field's public name
         device, address = self.device(caller), given["address"]
-        if address["kind"] != "FCM_FID":
+        if address["kind"] != (
+            "APNS" if TOKEN.fullmatch(address["value"]) else "FCM_FID"
+        ):
             return refusal("VALIDATION_FAILED")
         self.addresses[address["value"]] = device
         return {"device": {"id": device.id}}
@@ -109,13 +129,45 @@ class LiveBank(SignInBank):
         super().append(customer, event)
         category = self.category(customer, event)
         if category is not None:
-            self.push(customer, category)
+            self.push(customer, category, event)
 
-    def push(self, customer: Customer, category: str) -> None:
+    def push(self, customer: Customer, category: str, event: Node) -> None:
         """Notify every phone of a customer."""
+        amount = event.get("transaction", {}).get("amount", {})
         for installation, device in self.addresses.items():
             if device.owner is customer:
-                self.send(installation, FakePush(device, category))
+                figure = amount.get("formatted", "")
+                self.send(installation, FakePush(device, category, figure))
+
+    @override
+    def me(self, caller: Caller, given: Node) -> Node:
+        owner = self.signed_in(caller).owner
+        return super().me(caller, given) | self.inbox(owner)
+
+    def inbox(self, customer: Customer) -> Node:
+        """What `me` shows of it, the newest first; one page holds all."""
+        told = [one for one in self.pushes.values() if one.device.owner is customer]
+        return {
+            "unreadCount": sum(not one.read for one in told),
+            "inbox": {
+                "nodes": [one.item() for one in reversed(told)],
+                "pageInfo": {"hasNextPage": False, "endCursor": None},
+            },
+        }
+
+    def inboxMarkRead(self, caller: Caller, given: Node) -> Node:  # noqa: N802  -- the field's public name
+        owner = self.signed_in(caller).owner
+        known = {
+            name: one for name, one in self.pushes.items() if one.device.owner is owner
+        }
+        left = self.inbox(owner)["unreadCount"]
+        if not known.keys() >= set(given["ids"]):
+            return refusal("NOT_FOUND") | {"items": [], "unreadCount": left}
+        for name in given["ids"]:
+            known[name].read = True
+        items = [known[name].item() for name in given["ids"]]
+        left = self.inbox(owner)["unreadCount"]
+        return {"items": items, "unreadCount": left}
 
     def category(self, customer: Customer, event: Node) -> str | None:
         """What an event is pushed as; None where nobody need be told."""
@@ -130,21 +182,38 @@ class LiveBank(SignInBank):
         self.pushes[push.id] = push
         seq = str(len(push.device.owner.events))
         data = {"v": "1", "t": push.category, "n": push.id, "e": EPOCH, "s": seq}
-        key = f"push.{push.category.lower()}"
-        body = {
-            "name": f"projects/fake/messages/0:{seq}",
-            "data": {**data, **self.leak},
-            "collapseKey": None,
-            "ttl": "86400s",
-            "priority": "HIGH",
-            "tag": push.id,
-            "titleKey": f"{key}.title",
-            "bodyKey": f"{key}.body",
-        }
+        kind, body = _carried(installation, push, {**data, **self.leak})
         rows = self.provider.setdefault(installation, [])
         for _ in range(self.copies):
-            rows.append({"id": len(rows) + 1, "kind": "fcm", "at": NOW, "body": body})
+            rows.append({"id": len(rows) + 1, "kind": kind, "at": NOW, "body": body})
 
     @override
     def inbox_of(self, address: str) -> list[Node]:
         return self.provider.get(address) or super().inbox_of(address)
+
+
+def _carried(installation: str, push: FakePush, data: Node) -> tuple[str, Node]:
+    """Give what Apple's service hands to an iPhone, or Firebase to another phone."""
+    title, text = (f"push.{push.category.lower()}.{part}" for part in ("title", "body"))
+    if TOKEN.fullmatch(installation):
+        alert = {"title-loc-key": title, "loc-key": text}
+        return "apns", {
+            "id": str(UUID(push.id.removeprefix("ntf_"))),
+            "environment": "PRODUCTION",
+            "topic": "app.sixpence.mock",
+            "pushType": "alert",
+            "priority": "10",
+            "expiration": "1800000000",
+            "collapseId": push.id,
+            "payload": {"aps": {"alert": alert, "mutable-content": 1}, **data},
+        }
+    return "fcm", {
+        "name": f"projects/fake/messages/0:{data['s']}",
+        "data": data,
+        "collapseKey": None,
+        "ttl": "86400s",
+        "priority": "HIGH",
+        "tag": push.id,
+        "titleKey": title,
+        "bodyKey": text,
+    }

@@ -8,7 +8,6 @@ from base64 import b32encode
 
 from typing_extensions import override
 
-from tests.phone.fake_live import LiveBank
 from tests.phone.fake_parts import (
     NOW,
     Caller,
@@ -23,13 +22,14 @@ from tests.phone.fake_parts import (
     unb64u,
     verified,
 )
+from tests.phone.fake_wishes import WishBank
 
 COOLING_S, PLACES = 86_400, 3
 INVALID = "INVALID_CREDENTIAL"
 NONCE_BYTES = 32
 
 
-class OwnerBank(LiveBank):
+class OwnerBank(WishBank):
     """What part three adds.
 
     Attributes:

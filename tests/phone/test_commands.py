@@ -133,7 +133,7 @@ async def test_usage_exits_two(fake: Fake, tmp_path: Path) -> None:
     for words in (
         ("login",),
         ("enrol", "eve"),
-        ("proof", "9"),
+        ("proof", "8"),
         ("query", "no-such-file"),
         ("query", "{ me { id } }", "--variables", "[]"),
         ("login", "--with", "passkey"),

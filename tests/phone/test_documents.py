@@ -51,16 +51,6 @@ def test_money_and_balance_are_only_selected_by_the_shared_fragments() -> None:
     assert seen > 20
 
 
-def test_no_operation_asks_for_what_part_one_has_not() -> None:
-    asked = {
-        field.name.value
-        for name in documents.names()
-        for field in fields(graphql.parse(documents.load(name).text))
-    }
-
-    assert asked.isdisjoint({"unreadCount", "inbox", "replaceDeviceIds"})
-
-
 def test_an_operation_that_is_not_shipped_is_refused() -> None:
     with pytest.raises(BadEntry, match="no operation"):
         documents.load("card_freeze")

@@ -5,19 +5,22 @@ import re
 
 import pytest
 
-from mock_mobile_client.drawer import Note, new_installation
+from mock_mobile_client.carriers import new_device_token, new_installation
+from mock_mobile_client.drawer import Note
 from mock_mobile_client.errors import NotReady, ProofFailed
 from mock_mobile_client.phone import Phone
 from mock_mobile_client.push import Push
 from mock_mobile_client.store import MemoryStore
 from tests.phone.conftest import Fake
 from tests.phone.fake_live import FakePush
-from tests.phone.fake_parts import Device
+from tests.phone.fake_parts import Device, Node
 
 
-async def listening(fake: Fake, store: MemoryStore | None = None) -> Phone:
-    """A phone that is bound but signed out, and hears pushes."""
-    phone = fake.phone("asha", store)
+async def listening(
+    fake: Fake, store: MemoryStore | None = None, name: str = "asha"
+) -> Phone:
+    """A phone that is bound but signed out, and hears pushes; Ben's is an iPhone."""
+    phone = fake.phone(name, store)
     await phone.enrol()
     await phone.drawer.open()
     return phone
@@ -46,14 +49,39 @@ def test_an_installation_id_is_made_as_firebase_makes_it() -> None:
     assert all(re.fullmatch(r"[c-f][A-Za-z0-9_-]{21}", one) for one in ids)
 
 
-async def test_a_push_is_shown_with_the_text_the_bank_allows(fake: Fake) -> None:
-    async with await listening(fake) as phone:
+def test_a_device_token_is_made_as_apple_makes_it() -> None:
+    tokens = {new_device_token() for _ in range(50)}
+
+    assert len(tokens) == 50
+    assert all(re.fullmatch(r"7e[0-9a-f]{62}", one) for one in tokens)
+
+
+async def test_a_phone_that_was_stored_before_it_was_an_iphone_asks_anew(
+    fake: Fake,
+) -> None:
+    async with fake.phone("ben") as phone:
+        phone.handset.keep(installation=new_installation())
+        await phone.enrol()
+
+        await phone.drawer.register()
+
+        assert list(fake.bank.addresses) == [phone.drawer.installation]
+        assert phone.drawer.carrier.form.fullmatch(phone.drawer.installation)
+
+
+@pytest.mark.parametrize(("name", "service"), [("asha", "FCM"), ("ben", "APNs")])
+async def test_a_push_is_shown_with_the_text_the_bank_allows(
+    fake: Fake, name: str, service: str
+) -> None:
+    async with await listening(fake, name=name) as phone:
         push = money_in(fake, phone)
 
         note = await shown(phone, push)
 
         assert note.text is not None
         assert note.text.title == "Money received"
+        assert note.push.service == service
+        assert note.push.key == "push.money_in.title"
         assert (note.push.category, note.came, note.opened) == ("MONEY_IN", 1, False)
         assert push.said == ["DELIVERED"]
         assert device(fake).token is None
@@ -137,17 +165,40 @@ async def test_a_push_that_says_more_is_found(fake: Fake, leak: dict[str, str]) 
             await phone.drawer.until(lambda: bool(phone.drawer.pushes), "the push")
 
 
+NEWS = {"v": "1", "t": "MONEY_IN", "n": "ntf_" + "0" * 32, "e": "a" * 8, "s": "7"}
+AT = "2026-11-21T10:00:00.000Z"
+
+
+def of_firebase(**more: str) -> Push:
+    named = {"name": "projects/a/messages/0:1", "titleKey": "push.money_in.title"}
+    body = {"data": NEWS, "ttl": "86400s", **named, **more}
+    return Push.read({"kind": "fcm", "at": AT, "body": body}, 0.0)
+
+
+def of_apple(
+    around: Node | None = None, aps: Node | None = None, alert: Node | None = None
+) -> Push:
+    keys = {"title-loc-key": "push.money_in.title", "loc-key": "push.money_in.body"}
+    whole = {"alert": {**keys, **(alert or {})}, "mutable-content": 1, **(aps or {})}
+    body = {"pushType": "alert", "payload": {"aps": whole, **NEWS}, **(around or {})}
+    return Push.read({"kind": "apns", "at": AT, "body": body}, 0.0)
+
+
 def test_what_goes_around_a_push_is_looked_at_too() -> None:
-    data = {"v": "1", "t": "MONEY_IN", "n": "ntf_" + "0" * 32, "e": "a" * 8, "s": "7"}
-    bare = {"data": data, "titleKey": "push.money_in.title", "ttl": "86400s"}
-    row = {"kind": "fcm", "at": "2026-11-21T10:00:00.000Z"}
+    of_firebase().expect_bare()
+    of_apple().expect_bare()
+    leaks = [
+        *(of_firebase(title="25.00"), of_firebase(titleKey="Asha paid")),
+        of_firebase(tag="INR 25"),
+        *(of_apple({"topic": "INR 25"}), of_apple({"collapseId": "25.00"})),
+        *(of_apple(aps={"badge": 25}), of_apple(aps={"sound": "25.00"})),
+        *(of_apple(alert={"body": "25.00"}), of_apple(alert={"loc-key": "Asha"})),
+        of_apple(alert={"loc-args": ["25.00"]}),
+    ]
 
-    Push.read({**row, "body": {**bare, "name": "projects/a/messages/0:1"}}, 0.0)
-
-    for more in ({"title": "25.00"}, {"titleKey": "Asha paid"}, {"tag": "INR 25"}):
-        named = {**bare, "name": "projects/a/messages/0:1", **more}
+    for leak in leaks:
         with pytest.raises(ProofFailed):
-            Push.read({**row, "body": named}, 0.0).expect_bare()
+            leak.expect_bare()
 
 
 async def test_an_asleep_phone_hears_and_a_phone_in_the_air_does_not(

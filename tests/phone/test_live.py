@@ -86,6 +86,21 @@ async def test_an_expired_token_is_renewed_and_the_stream_goes_on(fake: Fake) ->
         assert phone.handset.token != before
 
 
+async def test_a_renewal_that_reaches_nobody_is_tried_again_and_ends_nothing(
+    fake: Fake,
+) -> None:
+    async with await signed_in(fake) as phone, phone.live() as live:
+        phone.handset.api.offline = True
+        fake.edge.close(phone.handset.token, 4419)
+        await live.until(lambda: live.connections == 2, "the second connection")
+        phone.handset.api.offline = False
+        change(fake)
+
+        await live.until(lambda: live.picture.sequence == 1, "the change")
+
+        assert live.ended is None
+
+
 async def test_a_signed_out_phone_stops(fake: Fake) -> None:
     async with await signed_in(fake) as phone, phone.live() as live:
         await phone.logout()

@@ -12,8 +12,9 @@ from app.database import Tx
 from app.ids import CustomerId
 from app.realtime import coherence, dispatch, log
 from app.realtime.dispatch import Dispatch, backoff_s
-from app.realtime.facts import NOTIFICATIONS, AuditShot, SecurityEvent
+from app.realtime.facts import NOTIFICATIONS, SecurityEvent
 from app.realtime.logged import LoggedEvent
+from app.realtime.shots import AuditShot
 from app.rows import Row
 from app.settings import Settings
 from tests.realtime.world import balance_fact, record

@@ -14,7 +14,8 @@ from app.errors import NotAllowed
 from app.ids import CustomerId
 from app.realtime import coding, coherence, log
 from app.realtime.announce import Announcement, Hint
-from app.realtime.facts import AuditShot, BeneficiaryChanged, SecurityEvent
+from app.realtime.facts import BeneficiaryChanged, SecurityEvent
+from app.realtime.shots import AuditShot
 from tests.realtime.world import NOW, account_shot, balance_fact, record
 
 pytestmark = pytest.mark.usefixtures("bank_database")

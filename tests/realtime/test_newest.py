@@ -9,8 +9,9 @@ import pytest
 from app.clock import Clock, StoppedClock
 from app.ids import CustomerId
 from app.realtime import newest
-from app.realtime.facts import AccountShot, BalanceChanged
+from app.realtime.facts import BalanceChanged
 from app.realtime.newest import newest_balances
+from app.realtime.shots import AccountShot
 from app.settings import Settings
 from tests.realtime.world import (
     account_shot,

@@ -8,8 +8,8 @@ import pytest
 
 from app.clock import StoppedClock
 from app.ids import CustomerId
-from app.realtime import facts
 from app.realtime import hub as hub_module
+from app.realtime import shots
 from app.realtime.facts import PaymentChanged
 from app.realtime.progress import Reading, payment_changes
 from app.settings import Settings
@@ -27,18 +27,18 @@ PAY = "pay_1"
 
 
 def change(customer: CustomerId, no: int, payment: str = PAY) -> PaymentChanged:
-    shot = facts.PaymentShot(
+    shot = shots.PaymentShot(
         id=payment,
         status="SUBMITTED",
         from_account=account_shot(),
-        payee=facts.CounterpartyShot(name="Ben"),
+        payee=shots.CounterpartyShot(name="Ben"),
         amount=1050,
         fee=0,
         currency="INR",
         rail="INTERNAL",
         created_at=NOW,
     )
-    step = facts.StepShot(at=NOW, status="SUBMITTED", source="CORE", no=no)
+    step = shots.StepShot(at=NOW, status="SUBMITTED", source="CORE", no=no)
     return PaymentChanged(customer=customer, occurred_at=NOW, payment=shot, step=step)
 
 

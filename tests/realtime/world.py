@@ -18,9 +18,10 @@ from app.realtime.announce import Announcement, Announcer
 from app.realtime.bus import Reconnected
 from app.realtime.bus.memory import MemoryBus
 from app.realtime.cursor import EventCursor
-from app.realtime.facts import AccountShot, BalanceChanged, BalanceShot, Fact
+from app.realtime.facts import BalanceChanged, Fact
 from app.realtime.hub import Hub
 from app.realtime.logged import LoggedEvent
+from app.realtime.shots import AccountShot, BalanceShot
 from app.realtime.stream import StreamItem
 from app.settings import Settings
 from tests.realtime.patience import within

@@ -8,7 +8,9 @@ import pytest
 
 from app.clock import StoppedClock
 from app.settings import Settings
+from app.vault import Vault
 from tests.conftest import PLAIN
+from tests.schema.desk import Desk, a_desk
 from tests.schema.follower import Phone, a_phone
 from tests.schema.line import Line, serving
 
@@ -37,3 +39,9 @@ async def phone(bank_database: Settings, clock: StoppedClock) -> AsyncIterator[P
     """Give a phone beside a running hub."""
     async with a_phone(bank_database, clock) as running:
         yield running
+
+
+@pytest.fixture
+async def desk(bank_database: Settings, clock: StoppedClock, vault: Vault) -> Desk:
+    """Give a signed-in phone without an address, and the notifications room."""
+    return await a_desk(bank_database, clock, vault)

@@ -16,7 +16,7 @@ from app.integrations.core_banking import AccountKind, AccountState
 from app.money import Money
 from app.payments.lifecycle import Status
 from app.payments.payment import Payment, PaymentStep, StepSource
-from app.realtime import facts
+from app.realtime import facts, shots
 from app.realtime.hub import Hub
 from app.schema import root, status
 from app.schema.context import Context
@@ -63,6 +63,9 @@ subscription Events($after: EventCursor, $categories: [EventCategory!]) {
       }
       ... on SecurityEvent {
         entry { id at actor action object outcome } title actionUrl
+      }
+      ... on InboxAdded {
+        item { id category title body deepLink createdAt readAt } unreadCount
       }
     }
   }
@@ -265,7 +268,7 @@ async def code_of(stream: AsyncIterator[Answer]) -> str:
 
 
 def every_fact(account: Account) -> list[facts.Fact]:
-    row = facts.TransactionShot(
+    row = shots.TransactionShot(
         id="txn_1",
         account=shot(account),
         status="BOOKED",
@@ -276,20 +279,20 @@ def every_fact(account: Account) -> list[facts.Fact]:
         running_balance=2000,
         created_at=NOW,
     )
-    payment = facts.PaymentShot(
+    payment = shots.PaymentShot(
         id="pay_1",
         status="SETTLED",
         from_account=shot(account),
-        payee=facts.CounterpartyShot(name="Ben"),
+        payee=shots.CounterpartyShot(name="Ben"),
         amount=1050,
         fee=0,
         currency="INR",
         rail="INTERNAL",
         created_at=NOW,
     )
-    step = facts.StepShot(at=NOW, status="SETTLED", source="CORE")
-    payee = facts.BeneficiaryShot(id="ben_1", nickname="Ben", name="Ben B.")
-    device = facts.DeviceShot(
+    step = shots.StepShot(at=NOW, status="SETTLED", source="CORE")
+    payee = shots.BeneficiaryShot(id="ben_1", nickname="Ben", name="Ben B.")
+    device = shots.DeviceShot(
         id="dev_1",
         name="Phone",
         platform="IOS",
@@ -297,7 +300,7 @@ def every_fact(account: Account) -> list[facts.Fact]:
         attestation="NONE",
         bound_at=NOW,
     )
-    limit = facts.LimitShot(
+    limit = shots.LimitShot(
         id="lim_1",
         name="Payments a day",
         window="DAY",
@@ -307,8 +310,15 @@ def every_fact(account: Account) -> list[facts.Fact]:
         currency="INR",
         ceiling=2000,
     )
-    entry = facts.AuditShot(
+    entry = shots.AuditShot(
         id="aud_1", at=NOW, actor="customer", action="login", outcome="ok"
+    )
+    item = shots.InboxShot(
+        id="ntf_1",
+        category="MONEY_OUT",
+        template="money_out",
+        args={"amount": 1050, "currency": "INR", "account": "••1234"},
+        created_at=NOW,
     )
     own: dict[str, Any] = {"customer": ANN, "occurred_at": NOW}
     return [
@@ -320,4 +330,5 @@ def every_fact(account: Account) -> list[facts.Fact]:
         facts.DeviceChanged(device=device, **own),
         facts.LimitChanged(limit=limit, **own),
         facts.SecurityEvent(entry=entry, title="New sign-in", **own),
+        facts.InboxAdded(item=item, unread_count=3, **own),
     ]

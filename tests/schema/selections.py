@@ -22,8 +22,10 @@ from app.accounts.transactions import TransactionStatus as RowStatus
 from app.auth.actor import AttestationGrade, DeviceState, Platform
 from app.ids import CustomerId
 from app.integrations.core_banking import AccountKind
+from app.notifications.wording import Template
 from app.payments.lifecycle import Status
 from app.payments.limit import LimitWindow
+from app.payments.payee_check import PayeeMatch
 from app.payments.payment import StepDetail, StepSource
 from app.realtime import facts
 from app.realtime.facts import Fact
@@ -53,6 +55,19 @@ _WORDS: Mapping[tuple[str, str], Sequence[str]] = {
     ("DeviceShot", "platform"): list(Platform),
     ("DeviceShot", "state"): list(DeviceState),
     ("DeviceShot", "attestation"): list(AttestationGrade),
+    ("PayeeCheckShot", "match"): list(PayeeMatch),
+    ("InboxShot", "category"): list(facts.Category),
+    ("InboxShot", "template"): list(Template),
+}
+_GIVEN: Mapping[str, Sequence[object]] = {
+    "currency": ("INR", "JPY", "KWD"),
+    "unread_count": (0, 1, 99, 2**31 - 1),
+    "args": (
+        {},
+        {"amount": 1050, "currency": "JPY", "account": "••1234", "counterparty": None},
+        {"amount": -1, "currency": "no currency", "counterparty": "{0} %s 😀"},
+        {"device": "Ann's phone", "title": "Something {changed}", "amount": None},
+    ),
 }
 SHOWN = streams._SHOWN  # noqa: SLF001  -- the facts that the stream has a type for
 _TEXTS = (
@@ -95,8 +110,8 @@ def _value(chance: Random, owner: str, name: str, hint: Any) -> Any:
         if chance.random() < 0.3:
             return None
         hint = kinds[0]
-    if name == "currency":
-        return chance.choice(("INR", "JPY", "KWD"))
+    if name in _GIVEN:
+        return chance.choice(_GIVEN[name])
     if hint is str:
         return str(chance.choice(_WORDS.get((owner, name), _TEXTS)))
     if is_dataclass(hint) and isinstance(hint, type) and hint is not CustomerId:

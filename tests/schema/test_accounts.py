@@ -15,6 +15,7 @@ from app.bank import Bank
 from app.clock import StoppedClock
 from app.errors import BadRequest
 from app.ids import AccountId, CustomerId, TransactionId
+from app.payments.history import History
 from app.realtime import log
 from app.realtime.facts import BalanceChanged, TransactionPosted
 from app.schema.accounts.accounts import (
@@ -73,6 +74,7 @@ class AccountsOnly:
     accounts: Accounts
     balances: Balances
     transactions: Transactions
+    transfers: History
 
 
 @pytest.fixture
@@ -82,7 +84,12 @@ async def room(bank_database: Settings, clock: StoppedClock, vault: Vault) -> Ro
 
 
 def context_of(room: Room, customer: CustomerId) -> Context:
-    bank = AccountsOnly(room.accounts, room.balances, room.transactions)
+    bank = AccountsOnly(
+        room.accounts,
+        room.balances,
+        room.transactions,
+        History(challenges=cast("Any", None)),
+    )
     return Context(
         bank=cast("Bank", bank), actor=actor_of(customer), request_id="request"
     )

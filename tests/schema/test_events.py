@@ -22,6 +22,20 @@ from tests.schema.follower import (
     every_fact,
 )
 
+INBOX_ADDED = {
+    "__typename": "InboxAdded",
+    "item": {
+        "id": "ntf_1",
+        "category": "MONEY_OUT",
+        "title": "Money sent",
+        "body": "₹10.50 left account ••1234.",
+        "deepLink": None,
+        "createdAt": "2026-11-21T09:30:00.000Z",
+        "readAt": None,
+    },
+    "unreadCount": 3,
+}
+
 
 def every_event(account: Account) -> list[dict[str, Any]]:
     """Give what a phone is shown of `every_fact`, in the same order."""
@@ -89,6 +103,7 @@ def every_event(account: Account) -> list[dict[str, Any]]:
             "title": "New sign-in",
             "actionUrl": None,
         },
+        INBOX_ADDED,
     ]
 
 
@@ -137,7 +152,7 @@ async def test_every_kind_of_fact_is_shown(phone: Phone) -> None:
     async with phone.follow(EVENTS) as stream:
         await event_of(stream)
         await record(*every_fact(account))
-        shown = [await event_of(stream) for _ in range(8)]
+        shown = [await event_of(stream) for _ in range(9)]
 
     assert [one["category"] for one in shown] == [
         "MONEY_IN",
@@ -148,6 +163,7 @@ async def test_every_kind_of_fact_is_shown(phone: Phone) -> None:
         "SECURITY",
         None,
         "SECURITY",
+        "MONEY_OUT",
     ]
     assert [one["event"] for one in shown] == every_event(account)
 

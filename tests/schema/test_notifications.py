@@ -1,28 +1,20 @@
 """devicePushSet and eventsAck as a phone calls them, over HTTP and over a socket."""
 
-from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
 
 from app.auth.actor import Actor, Level
-from app.auth.devices import Devices
-from app.clock import StoppedClock
-from app.ids import CustomerId
 from app.realtime import log
-from app.schema.context import Context
-from app.schema.execution import Call, Channel, Engine
+from app.schema.execution import Channel
 from app.schema.masking import Answer
-from app.schema.root import SCHEMA
-from app.settings import Settings
-from app.vault import Vault
 from tests.notifications.world import (
-    World,
     fates,
     money,
     notifications,
     signed_out,
 )
+from tests.schema.desk import Desk
 
 PUSH_SET = """mutation Set($input: DevicePushSetInput!) {
   devicePushSet(input: $input) {
@@ -38,82 +30,6 @@ ACK = """mutation Ack($input: EventsAckInput!) {
   }
 }"""
 ADDRESS = {"kind": "FCM_FID", "value": "fid-1", "appId": "bank.app"}
-
-
-@dataclass
-class Bank:
-    """The services these fields call."""
-
-    world: World
-    devices: Devices
-    sessions: "Bank"
-    touched: int = 0
-
-    @property
-    def addresses(self) -> object:
-        return self.world.addresses
-
-    @property
-    def acknowledgements(self) -> object:
-        return self.world.acknowledgements
-
-    async def touch(self, _actor: Actor) -> None:
-        self.touched += 1
-
-
-@dataclass
-class Desk:
-    """A phone before the real contract."""
-
-    world: World
-    bank: Bank
-    phone: Actor
-    engine: Engine
-
-    async def ask(
-        self,
-        document: str,
-        given: dict[str, object],
-        *,
-        actor: Actor | None = None,
-        over: Channel = Channel.HTTP,
-    ) -> Answer:
-        context = Context(
-            bank=cast("Any", self.bank), actor=actor or self.phone, request_id="r"
-        )
-        call = Call(document, variables={"input": given})
-        return await self.engine.run(context, call, over=over)
-
-    async def data(self, document: str, given: dict[str, object], **rest: Any) -> Any:
-        answer = await self.ask(document, given, **rest)
-        assert "errors" not in answer.body, answer.body
-        (found,) = cast("dict[str, Any]", answer.body["data"]).values()
-        return found
-
-
-@pytest.fixture
-async def desk(bank_database: Settings, clock: StoppedClock, vault: Vault) -> Desk:
-    """Give a signed-in phone without an address."""
-    world = World(bank_database, clock, vault)
-    nobody = cast("Any", None)
-    devices = Devices(
-        clock=clock,
-        settings=bank_database,
-        directory=nobody,
-        otps=nobody,
-        outbox=nobody,
-        proofs=nobody,
-        attestations=nobody,
-        moves=nobody,
-    )
-    bank = Bank(world, devices, nobody)
-    bank.sessions = bank
-
-    async def toll(_actor: Actor, _points: int) -> None:
-        return None
-
-    engine = Engine(SCHEMA, bank_database, clock, toll)
-    return Desk(world, bank, await world.phone(CustomerId.new()), engine)
 
 
 def code_of(answer: Answer) -> object:

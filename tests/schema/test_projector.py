@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from app.realtime import facts
+from app.realtime import facts, shots
 from app.schema import root
 from app.schema.plan import projector as projectors
 from app.schema.plan.projector import Projector, Projectors, Shared
@@ -20,7 +20,7 @@ BALANCE = facts.BalanceChanged(
     customer=ANN,
     occurred_at=NOW,
     account=ACCOUNT,
-    balance=facts.BalanceShot(
+    balance=shots.BalanceShot(
         available=105_000,
         booked=105_000,
         held=0,

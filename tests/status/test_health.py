@@ -1,11 +1,19 @@
 """How a component is told to be, from the answers of its partner."""
 
 from datetime import UTC, datetime
+from importlib import import_module
 
 import pytest
 
 from app.clock import StoppedClock
 from app.errors import NotAllowed, Outage
+from app.integrations.breaker import (
+    CALLS_MIN,
+    REST_S,
+    Breaker,
+    BreakerState,
+    breaker_of,
+)
 from app.integrations.outcome import Ok, Unknown
 from app.status.health import Component, Health, State
 
@@ -124,3 +132,77 @@ async def test_a_watched_partner_is_counted_by_how_its_calls_end() -> None:
     assert partner.name == "partner"
     assert seen.success_rate_1m == 1 / 3
     assert seen.p95_ms == 250
+
+
+class Way:
+    """An adapter behind a breaker, as those over HTTP are."""
+
+    def __init__(self, clock: StoppedClock) -> None:
+        self.partner = Partner(clock)
+        self.partner.breaker = Breaker(clock)  # type: ignore[attr-defined]  # as an adapter's partner has
+
+    def fail(self) -> None:
+        """Fail until the breaker opens."""
+        for _ in range(CALLS_MIN):
+            self._end(fine=False)
+
+    def mend(self) -> None:
+        """Let the probe through."""
+        self._end(fine=True)
+
+    def _end(self, *, fine: bool) -> None:
+        breaker: Breaker = self.partner.breaker  # type: ignore[attr-defined]  # same
+        call = breaker.admit()
+        assert call is not None
+        with call:
+            call.fine = fine
+
+
+def test_an_open_breaker_tells_at_once_and_one_of_two_ways_only_in_part() -> None:
+    health, clock = a_health()
+    one, two = Way(clock), Way(clock)
+    health.leads(Component.NOTIFICATIONS, one)
+    health.leads(Component.NOTIFICATIONS, two)
+    seen = [health.of(Component.NOTIFICATIONS).state]
+
+    one.fail()
+    seen.append(health.of(Component.NOTIFICATIONS).state)
+    two.fail()
+    seen.append(health.of(Component.NOTIFICATIONS).state)
+    clock.move(seconds=REST_S)
+    one.mend()
+    two.mend()
+    seen.append(health.of(Component.NOTIFICATIONS).state)
+
+    assert seen == [
+        State.OPERATIONAL,
+        State.PARTIAL_OUTAGE,
+        State.MAJOR_OUTAGE,
+        State.OPERATIONAL,
+    ]
+    assert health.of(Component.TRANSFERS).state is State.OPERATIONAL
+
+
+def test_a_way_without_a_breaker_keeps_a_component_going() -> None:
+    health, clock = a_health()
+    instant = Way(clock)
+    health.watching(Partner(clock), Component.TRANSFERS)
+    health.watching(instant, Component.TRANSFERS)
+
+    instant.fail()
+
+    assert health.of(Component.TRANSFERS).state is State.PARTIAL_OUTAGE
+
+
+@pytest.mark.parametrize("name", ["sms.http", "push.fcm", "push.apns", "rails.imps"])
+async def test_every_adapter_over_a_line_shows_its_breaker(name: str) -> None:
+    file = import_module(f"app.integrations.{name}")
+    _, clock = a_health()
+    given = {"core": None, "names": None} if name.startswith("rails") else {}
+
+    adapter = await file.connect(file.Settings(), clock=clock, **given)
+
+    found = breaker_of(adapter)
+    assert found is not None
+    assert found.state is BreakerState.CLOSED
+    await adapter.close()

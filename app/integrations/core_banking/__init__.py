@@ -108,7 +108,10 @@ class Narrative:
 
 @dataclass(frozen=True, slots=True)
 class CoreTxn:
-    """One row of an account, as a customer sees it. `amount` is positive."""
+    """One row of an account, as a customer sees it. `amount` is positive.
+
+    `original` is the amount in the other side's currency where that differs.
+    """
 
     id: UUID
     ref: str
@@ -127,6 +130,7 @@ class CoreTxn:
     reference: str | None
     payment: UUID | None
     decline_code: str | None = None
+    original: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,7 @@ class TxnQuery:
         statuses: PENDING, BOOKED, REVERSED, DECLINED; empty is all.
         min_minor, max_minor: bounds of the amount in minor units, inclusive.
         text: lower-case text that counterparty, narration or reference contains.
+        noted: payments whose rows pass `text` too: it is in the customer's own note.
     """
 
     first: int
@@ -154,6 +159,7 @@ class TxnQuery:
     min_minor: int | None = None
     max_minor: int | None = None
     text: str | None = None
+    noted: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +199,11 @@ class CoreEvent:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the core answers."""
+    """Whether the core answers, and whether it takes postings."""
 
     reachable: bool
     detail: str = ""
+    posts: bool = True
 
 
 class CoreBank(Protocol):
@@ -220,6 +227,10 @@ class CoreBank(Protocol):
 
     async def transactions_by_id(self, ids: Sequence[UUID]) -> list[CoreTxn]:
         """Give rows by their ids, unknown ones left out."""
+        ...
+
+    async def transactions_of(self, payments: Sequence[UUID]) -> list[CoreTxn]:
+        """Give all rows that payments of ours made, oldest first, in one call."""
         ...
 
     async def transfer(
@@ -267,7 +278,11 @@ class CoreBank(Protocol):
         ...
 
     async def health(self) -> Health:
-        """Ask whether the core answers."""
+        """Ask whether the core answers; one that does not is told, never raised.
+
+        Raises:
+            Outage: our own database is lost.
+        """
         ...
 
 
@@ -279,8 +294,8 @@ class CanProve(Protocol):
         """Give the coherence proofs of the book."""
         ...
 
-    async def freeze(self, reason: str) -> None:
-        """Stop all postings."""
+    async def freeze(self, reason: str) -> bool:
+        """Stop all postings; gives whether they went on until now."""
         ...
 
     async def unfreeze(self, reason: str) -> None:

@@ -101,6 +101,11 @@ class EmbeddedCore:
         """Give rows by their ids, unknown ones left out."""
         return [_txn(line, currency) for line, currency in await reading.by_ids(ids)]
 
+    async def transactions_of(self, payments: Sequence[UUID]) -> list[CoreTxn]:
+        """Give all rows that payments of ours made, oldest first."""
+        found = await reading.of_payments(payments)
+        return [_txn(line, currency) for line, currency in found]
+
     # -------------------------------------------------------------- writes
 
     async def transfer(
@@ -169,8 +174,13 @@ class EmbeddedCore:
             yield event
 
     async def health(self) -> Health:
-        """Answer; the book is as well as our own database, which is looked at apart."""
-        return Health(reachable=True)
+        """Answer; the book is as well as our own database, which is looked at apart.
+
+        Raises:
+            Outage: our own database is lost.
+        """
+        reason = await self._book.frozen()
+        return Health(reachable=True, detail=reason or "", posts=reason is None)
 
     # -------------------------------------------------------------- CanProve
 
@@ -178,9 +188,9 @@ class EmbeddedCore:
         """Give C1-C4 and C7."""
         return coherence.proofs()
 
-    async def freeze(self, reason: str) -> None:
-        """Stop all postings; reads go on."""
-        await self._book.freeze(reason)
+    async def freeze(self, reason: str) -> bool:
+        """Stop all postings; reads go on. Gives whether they went on until now."""
+        return await self._book.freeze(reason)
 
     async def unfreeze(self, reason: str) -> None:
         """Allow postings again."""
@@ -268,6 +278,7 @@ def _query(query: TxnQuery) -> LineQuery:
         min_minor=query.min_minor,
         max_minor=query.max_minor,
         text=query.text,
+        noted=query.noted,
     )
 
 

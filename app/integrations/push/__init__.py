@@ -28,7 +28,8 @@ class PushMessage:
     `body_key` are sentence keys that an iPhone looks up in its own language. A later
     message of the same `thread` replaces the earlier one on the phone; messages of one
     `collapse_key` replace each other at the provider. `environment` and `app_id` say
-    which build of the app listens, where the provider must know.
+    which build of the app listens, where the provider must know; `proven` says that
+    the provider took a message for this address before.
     """
 
     id: str
@@ -43,13 +44,18 @@ class PushMessage:
     high: bool
     environment: str | None = None
     app_id: str | None = None
+    proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The provider took it; `ref` is its name for the message."""
+    """The provider took it; `ref` is its name for the message.
+
+    `environment` is where it took it, where that is another than the message named.
+    """
 
     ref: str
+    environment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,16 @@ from app.accounts.transactions import (
 from app.errors import BadRequest, ValidationFailed
 from app.ids import AccountId, MalformedId, TransactionId
 from app.integrations.core_banking import AccountKind
-from app.realtime.facts import (
-    AccountShot,
-    TransactionShot,
-)
+from app.realtime.shots import AccountShot, TransactionShot
 from app.schema import paging
-from app.schema.accounts.batches import ACCOUNT, BALANCE, NUMBER, PAGE, TRANSACTION
+from app.schema.accounts.batches import (
+    ACCOUNT,
+    BALANCE,
+    NUMBER,
+    PAGE,
+    TRANSACTION,
+    noted,
+)
 from app.schema.accounts.figures import (
     Balance,
     Counterparty,
@@ -148,6 +152,7 @@ class Account(Node):
             before=_key(end, wanted),
             backward=backward,
             filter=wanted,
+            noted=await noted(info.context, wanted.text),
         )
         return _connection(await self._page(info, query), wanted)
 
@@ -192,6 +197,9 @@ class Transaction(Node):
         description="Always positive; `direction` gives the sign.",
         directives=SENSITIVE,
     )
+    original: Money | None = strawberry.field(
+        description=("Amount in the payee's or merchant's currency when it differs.")
+    )
     running_balance: Money | None = strawberry.field(
         description="Booked balance after this row; null while PENDING or DECLINED.",
         directives=SENSITIVE,
@@ -216,9 +224,12 @@ class Transaction(Node):
         )
     )
 
+    payment_id: strawberry.Private[str | None] = None
+    decline_code: strawberry.Private[str | None] = None
+
     @classmethod
     def of(cls, shot: TransactionShot, account: Account | None = None) -> "Transaction":
-        """Show the row of a fact."""
+        """Show the row of a fact: our own book's, whose rows have one currency."""
         other = shot.counterparty
         return cls(
             id=strawberry.ID(shot.id),
@@ -227,6 +238,7 @@ class Transaction(Node):
             kind=TransactionKind(shot.kind),
             direction=Direction(shot.direction),
             amount=money_of(shot.amount, shot.currency),
+            original=None,
             running_balance=None
             if shot.running_balance is None
             else money_of(shot.running_balance, shot.currency),
@@ -237,12 +249,16 @@ class Transaction(Node):
             narration=shot.narration,
             rail=Rail(shot.rail),
             reference=shot.reference,
+            payment_id=shot.payment_id,
+            decline_code=shot.decline_reason,
         )
 
     @classmethod
     def from_row(cls, row: transactions.Transaction) -> "Transaction":
         """Show a row of the room."""
-        return cls.of(transactions.shot(row), Account.from_row(row.account))
+        made = cls.of(transactions.shot(row), Account.from_row(row.account))
+        made.original = None if row.original is None else Money.of(row.original)
+        return made
 
 
 @strawberry.type(name="TransactionConnection")

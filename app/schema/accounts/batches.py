@@ -8,7 +8,7 @@ from app.accounts.transactions import (
     Page,
     PageQuery,
 )
-from app.ids import AccountId, TransactionId
+from app.ids import AccountId, PaymentId, TransactionId
 from app.schema.context import Context
 from app.schema.loaders import Batch
 
@@ -48,6 +48,22 @@ async def _transactions(
     context: Context, keys: Sequence[TransactionId]
 ) -> Mapping[TransactionId, transactions.Transaction]:
     return await context.bank.transactions.by_ids(context.actor, keys)
+
+
+async def _noted(
+    context: Context, keys: Sequence[str]
+) -> Mapping[str, tuple[PaymentId, ...]]:
+    return {
+        text: await context.bank.transfers.noted(context.actor, text) for text in keys
+    }
+
+
+_NOTED = Batch("noted payments", _noted)
+
+
+async def noted(context: Context, text: str | None) -> tuple[PaymentId, ...]:
+    """Give the caller's payments whose note holds a text, read once per operation."""
+    return await _NOTED.load(context, text.strip()) if text and text.strip() else ()
 
 
 ACCOUNT = Batch("account", _accounts)

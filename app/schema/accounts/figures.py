@@ -15,10 +15,7 @@ from app.accounts.transactions import (
     TransactionStatus,
 )
 from app.integrations.core_banking import AccountKind
-from app.realtime.facts import (
-    BalanceShot,
-    CounterpartyShot,
-)
+from app.realtime.shots import BalanceShot, CounterpartyShot
 from app.schema.scalars import (
     SENSITIVE,
     CurrencyCode,

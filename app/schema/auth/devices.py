@@ -9,7 +9,7 @@ from app.auth import device as devices
 from app.auth import factors as room
 from app.auth import session as sign_ins
 from app.ids import DeviceId
-from app.realtime.facts import DeviceShot
+from app.realtime.shots import DeviceShot
 from app.schema.auth.enums import (
     AttestationGrade,
     DeviceState,

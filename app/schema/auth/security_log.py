@@ -9,7 +9,7 @@ from strawberry import UNSET
 
 from app import audit
 from app.ids import AuditId, DeviceId
-from app.realtime.facts import AuditShot
+from app.realtime.shots import AuditShot
 from app.schema import paging
 from app.schema.auth.devices import Device, device_node
 from app.schema.context import Context, Info

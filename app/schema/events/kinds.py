@@ -7,25 +7,16 @@ from typing import Annotated, Union
 import strawberry
 
 from app.realtime import facts
-from app.realtime.facts import Category
-from app.schema import scalars
 from app.schema.accounts.accounts import Account, Transaction
 from app.schema.accounts.figures import Balance
 from app.schema.auth.devices import Device
 from app.schema.auth.security_log import AuditEntry
+from app.schema.notifications.enums import Category
+from app.schema.notifications.inbox import InboxItem
 from app.schema.payments.beneficiaries import Beneficiary
 from app.schema.payments.limits import Limit
 from app.schema.payments.payments import Payment, PaymentStep
 from app.schema.scalars import EventCursor, Int64
-
-scalars.enum(
-    Category,
-    "EventCategory",
-    "What an event, inbox item or preference is about.",
-    SECURITY="Cannot be switched off.",
-    SERVICE="Outages and their end.",
-    LOGIN_APPROVAL="A new phone asks to be let in; cannot be switched off.",
-)
 
 
 @strawberry.enum
@@ -228,6 +219,24 @@ class SecurityEvent:
         )
 
 
+@strawberry.type(
+    description=(
+        "`readAt` is set where an item was read on one of the customer's phones: the "
+        "newest of those that were, and what is left. Show the count as the badge."
+    )
+)
+class InboxAdded:
+    """Something new in the inbox."""
+
+    item: InboxItem
+    unread_count: int
+
+    @classmethod
+    def of(cls, fact: facts.InboxAdded) -> "InboxAdded":
+        """Show the fact."""
+        return cls(item=InboxItem.of(fact.item), unread_count=fact.unread_count)
+
+
 CustomerEvent = Annotated[
     Union[  # noqa: UP007  -- the library reads the union from the annotation
         StreamReady,
@@ -242,6 +251,7 @@ CustomerEvent = Annotated[
         DeviceChanged,
         LimitChanged,
         SecurityEvent,
+        InboxAdded,
     ],
     strawberry.union(
         "CustomerEvent",

@@ -9,7 +9,7 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 from app.payments.payment import StepDetail
-from app.realtime import facts
+from app.realtime import facts, shots
 from app.realtime.cursor import written
 from app.realtime.logged import LoggedEvent
 from app.schema.accounts.accounts import Account, Transaction
@@ -17,6 +17,7 @@ from app.schema.accounts.figures import Balance, Counterparty, money_of
 from app.schema.auth.devices import Device
 from app.schema.auth.security_log import AuditEntry
 from app.schema.events import kinds
+from app.schema.notifications.inbox import InboxItem
 from app.schema.payments import words
 from app.schema.payments.beneficiaries import Beneficiary
 from app.schema.payments.limits import Limit
@@ -46,11 +47,11 @@ def _within(name: str, shape: Shape) -> Part:
     return Part(attrgetter(name), shape)
 
 
-def _reason(shot: facts.PaymentShot) -> ErrorCode | None:
+def _reason(shot: shots.PaymentShot) -> ErrorCode | None:
     return None if shot.reason is None else ErrorCode[shot.reason]
 
 
-def _detail(shot: facts.StepShot) -> str | None:
+def _detail(shot: shots.StepShot) -> str | None:
     return None if shot.detail is None else words.step(StepDetail(shot.detail))
 
 
@@ -67,6 +68,7 @@ _TRANSACTION = Shape(
     {
         "account": _within("account", _ACCOUNT),
         "amount": _amount("amount"),
+        "original": Part(lambda _shot: None),
         "running_balance": _amount("running_balance"),
         "counterparty": _within("counterparty", _COUNTERPARTY),
     },
@@ -94,6 +96,8 @@ _LIMIT = Shape(
     },
 )
 _ENTRY = Shape(AuditEntry, AuditEntry.of, {"ip": Part(attrgetter("address"))})
+
+_ITEM = Shape(InboxItem, InboxItem.of)
 
 _EVENTS: Mapping[type, Shape] = {
     facts.BalanceChanged: Shape(
@@ -138,6 +142,11 @@ _EVENTS: Mapping[type, Shape] = {
         kinds.SecurityEvent,
         kinds.SecurityEvent.of,
         {"entry": _within("entry", _ENTRY)},
+    ),
+    facts.InboxAdded: Shape(
+        kinds.InboxAdded,
+        kinds.InboxAdded.of,
+        {"item": _within("item", _ITEM)},
     ),
 }
 

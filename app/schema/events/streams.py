@@ -17,7 +17,6 @@ from app.accounts import balances
 from app.errors import BadRequest
 from app.ids import AccountId, MalformedId
 from app.realtime import cursor, facts, newest, stream
-from app.realtime.facts import Category
 from app.realtime.follow import Follower
 from app.realtime.logged import LoggedEvent
 from app.schema import guards
@@ -25,6 +24,7 @@ from app.schema.context import Context, Info
 from app.schema.events import kinds, shapes
 from app.schema.events.kinds import BalanceChanged, EventEnvelope
 from app.schema.guards import AuthLevel
+from app.schema.notifications.enums import Category
 from app.schema.plan.feed import Feed
 from app.schema.plan.projector import Shared
 from app.schema.scalars import EventCursor, Int64
@@ -105,6 +105,7 @@ _SHOWN: dict[type[facts.Fact], Callable[[Any], kinds.CustomerEvent]] = {
     facts.DeviceChanged: kinds.DeviceChanged.of,
     facts.LimitChanged: kinds.LimitChanged.of,
     facts.SecurityEvent: kinds.SecurityEvent.of,
+    facts.InboxAdded: kinds.InboxAdded.of,
 }
 
 

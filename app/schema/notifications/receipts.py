@@ -11,10 +11,10 @@ from app.ids import MalformedId, NotificationId
 from app.notifications import acknowledgements as room
 from app.notifications.acknowledgements import Receipt, ReceiptState
 from app.realtime import cursor
-from app.realtime.facts import Category
 from app.schema import guards, scalars
 from app.schema.context import Context, Info
 from app.schema.guards import AuthLevel
+from app.schema.notifications.enums import Category
 from app.schema.refusals import UserError, answered
 from app.schema.scalars import SENSITIVE, EventCursor
 

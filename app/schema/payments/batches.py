@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from app.ids import BeneficiaryId, PaymentId
+from app.accounts.transactions import Transaction
+from app.ids import AccountId, BeneficiaryId, PaymentId
 from app.payments import beneficiary as payees
 from app.payments import payment as payments
 from app.payments.limits import PayeeLimits
+from app.schema.accounts.batches import ACCOUNT
 from app.schema.context import Context
 from app.schema.loaders import Batch
 
@@ -34,7 +36,20 @@ async def _payee_limits(
     return await context.bank.limits.of_payees(context.actor, keys)
 
 
+RowKey = tuple[PaymentId, AccountId]
+
+
+async def _rows(
+    context: Context, keys: Sequence[RowKey]
+) -> Mapping[RowKey, Transaction]:
+    accounts = await ACCOUNT.load_all(context, [account for _payment, account in keys])
+    paying = {key[0]: account for key, account in zip(keys, accounts, strict=True)}
+    found = await context.bank.transactions.of_payments(paying)
+    return {key: found[key[0]] for key in keys if key[0] in found}
+
+
 PAYMENT = Batch("payment", _payments)
+ROW = Batch("rows of payments", _rows)
 TIMELINE = Batch("timeline", _timelines)
 BENEFICIARY = Batch("beneficiary", _beneficiaries)
 PAYEE_LIMITS = Batch("payee limits", _payee_limits)

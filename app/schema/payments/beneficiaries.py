@@ -8,12 +8,13 @@ from strawberry import UNSET
 from app.ids import BeneficiaryId
 from app.payments import beneficiary as payees
 from app.payments.payee_changes import PayeeChange
-from app.realtime.facts import BeneficiaryShot
+from app.realtime.shots import BeneficiaryShot
 from app.schema import paging
 from app.schema.context import Context, Info
 from app.schema.guards import AuthLevel, mutation
 from app.schema.paging import Connection, Position
 from app.schema.payments.batches import BENEFICIARY, PAYEE_LIMITS
+from app.schema.payments.checks import PayeeCheck
 from app.schema.payments.limits import Limit
 from app.schema.refusals import UserError, answered
 from app.schema.scalars import SENSITIVE, Money, MoneyInput, Node, field
@@ -36,6 +37,7 @@ class Beneficiary(Node):
     masked_account: str | None
     bank_code: str | None
     bank_name: str | None
+    payee_check: PayeeCheck | None
     favourite: bool
     last_paid_at: datetime | None
     cools_until: strawberry.Private[datetime | None] = None
@@ -43,6 +45,7 @@ class Beneficiary(Node):
     @classmethod
     def of(cls, shot: BeneficiaryShot) -> "Beneficiary":
         """Show the payee of a fact."""
+        check = shot.payee_check
         return cls(
             id=strawberry.ID(shot.id),
             nickname=shot.nickname,
@@ -50,6 +53,7 @@ class Beneficiary(Node):
             masked_account=shot.masked_account,
             bank_code=shot.bank_code,
             bank_name=shot.bank_name,
+            payee_check=None if check is None else PayeeCheck.of(check),
             favourite=shot.favourite,
             last_paid_at=shot.last_paid_at,
             cools_until=shot.cooling_until,

@@ -8,7 +8,7 @@ from app.accounts.transactions import Rail
 from app.payments import limit as limits
 from app.payments.errors import LimitExceeded
 from app.payments.limit import LimitWindow
-from app.realtime.facts import LimitShot
+from app.realtime.shots import LimitShot
 from app.schema import scalars
 from app.schema.accounts import figures  # noqa: F401  -- shows Rail in the contract
 from app.schema.context import Context, Info

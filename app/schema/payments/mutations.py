@@ -54,6 +54,12 @@ class PaymentCreateInput:
     from_account_id: strawberry.ID
     to: DestinationInput
     amount: MoneyInput
+    quote_id: strawberry.ID | None = strawberry.field(
+        default=UNSET,
+        description=(
+            "Fixes fee and rail of the quote; amount and destination must be the same."
+        ),
+    )
     rail: Rail | None = UNSET
     reference: str | None = strawberry.field(
         default=UNSET,
@@ -80,6 +86,7 @@ class PaymentCreateInput:
             reference=self.reference or None,
             note=self.note or None,
             risk_acknowledged=self.risk_acknowledged,
+            quote=self.quote_id or None,
         )
 
 

@@ -13,16 +13,16 @@ from app.ids import MalformedId, PaymentId
 from app.payments import payment as payments
 from app.payments.lifecycle import Status
 from app.payments.payment import StepDetail, StepSource
-from app.realtime.facts import AccountShot, CounterpartyShot, PaymentShot, StepShot
+from app.realtime.shots import AccountShot, CounterpartyShot, PaymentShot, StepShot
 from app.schema import paging
-from app.schema.accounts.accounts import Account, account_node
+from app.schema.accounts.accounts import Account, Transaction, account_node
 from app.schema.accounts.figures import Counterparty, money_of
 from app.schema.auth.challenges import Challenge
 from app.schema.context import Context, Info
 from app.schema.guards import AuthLevel, query
 from app.schema.paging import Connection, Position
 from app.schema.payments import words
-from app.schema.payments.batches import PAYMENT, TIMELINE
+from app.schema.payments.batches import PAYMENT, ROW, TIMELINE
 from app.schema.payments.beneficiaries import Beneficiary, beneficiary_node
 from app.schema.refusals import ErrorCode
 from app.schema.scalars import (
@@ -219,6 +219,8 @@ class Payment(Node):
         destination = (await self._room(info)).destination
         if destination.beneficiary is not None:
             return await beneficiary_node(info.context, destination.beneficiary)
+        if destination.account is None:
+            return None
         return await account_node(info.context, destination.account)
 
     @field(
@@ -256,6 +258,13 @@ class Payment(Node):
         room = await self._room(info)
         found = await TIMELINE.load(info.context, room.id)
         return [PaymentStep.of(step.shot()) for step in found]
+
+    @field(description="The row on `from`; null before money is held.")
+    async def transaction(self, info: Info) -> Transaction | None:
+        """Read the row, together with those of the other payments."""
+        room = await self._room(info)
+        found = await ROW.find(info.context, (room.id, room.from_account))
+        return None if found is None else Transaction.from_row(found)
 
 
 @strawberry.type

@@ -275,7 +275,7 @@ def _is_json(headers: Headers) -> bool:
 def _language(accepted: str | None) -> str:
     first = (accepted or "").split(",")[0].split(";")[0].strip()
     known = first.replace("-", "").isalnum() and first.isascii()
-    return first if known and len(first) <= _LANGUAGE_MAX else "en"
+    return first if known and len(first) <= _LANGUAGE_MAX else ""
 
 
 def _address(scope: Scope, headers: Headers, trusted_proxies: int) -> str:

@@ -1,0 +1,35 @@
+"""What a remote core said last, for the time it is away; of this process only.
+
+A local core needs none of it: it is as far away as our own database.
+"""
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class LastKnown(Generic[K, V]):
+    """Remembers the newest value of each key; the longest unused go first.
+
+    Args:
+        at_most: how many keys are kept.
+    """
+
+    def __init__(self, at_most: int) -> None:
+        self._at_most = at_most
+        self._kept: OrderedDict[K, V] = OrderedDict()
+
+    def keep(self, key: K, value: V) -> V:
+        """Remember a value, and give it back."""
+        self._kept[key] = value
+        self._kept.move_to_end(key)
+        if len(self._kept) > self._at_most:
+            self._kept.popitem(last=False)
+        return value
+
+    def of(self, key: K) -> V | None:
+        """Give the last value of a key."""
+        return self._kept.get(key)
