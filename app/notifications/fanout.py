@@ -29,6 +29,7 @@ from app.realtime.receipts import Standing
 from app.rows import Scalar
 from app.settings import Settings
 
+_AT_ONCE = 16
 _COLUMNS = (
     "id, customer_id, device_id, address_id, notification_id, seq, category, thread, "
     "priority, due_at, expires_at, state, reason"
@@ -62,8 +63,14 @@ class Fanout:
         self._wake = wake
 
     async def take(self, batch: Sequence[Owed]) -> None:
-        """Tell what a batch of facts owes, in one transaction."""
+        """Tell what a batch of facts owes, a few in each transaction.
 
+        Where there is one connection, phones wait for a transaction to end.
+        """
+        for start in range(0, len(batch), _AT_ONCE):
+            await self._take(batch[start : start + _AT_ONCE])
+
+    async def _take(self, batch: Sequence[Owed]) -> None:
         async def work(tx: Tx) -> None:
             wishes = await preferences.of_customers(
                 tx.rows, [owed.event.customer for owed in batch]

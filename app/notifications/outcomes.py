@@ -1,11 +1,14 @@
-"""What a provider's answers do to dispatches and addresses, in one transaction.
+"""What a provider's answers do to dispatches and addresses, in few statements.
 
-A dispatch only moves forward: a receipt that came before our own record wins. An
-address dies on the provider's definite word alone, and never by a word about a value
-that was set anew meanwhile (realtime.md section 12 of the design).
+Where there is one connection, phones wait while a batch is recorded: so answers alike
+are written together, and addresses that end a few at a time. A dispatch only moves
+forward: a receipt that came before our own record wins. An address dies on the
+provider's definite word alone, and never by a word about a value that was set anew
+meanwhile (realtime.md section 12 of the design).
 """
 
 import secrets
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,6 +36,8 @@ _REF_MAX = 200
 _SUSPECTS_MIN = 3
 _SUSPECTED_FOR = timedelta(hours=24)
 _SUSPECT_SHARE = 100  # one in so many sends, and the fault is ours
+_MOMENTS = 8  # into so many a storm's next tries are spread
+_AT_ONCE = 20  # addresses that are judged in one transaction
 
 
 _NAMES: dict[type[PushOutcome], str] = {
@@ -44,6 +49,9 @@ _NAMES: dict[type[PushOutcome], str] = {
     PayloadError: "PAYLOAD",
     Unknown: "UNKNOWN",
 }
+
+
+_OF_ADDRESSES = (AddressDead, AddressSuspect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,41 +80,55 @@ def pause_s(attempts: int, outcome: PushOutcome) -> float:
 
 
 async def record(clock: Clock, answers: Sequence[Answered]) -> None:
-    """Write what a batch of answers means."""
+    """Write what a batch of answers means.
+
+    A worker that dies in between leaves the others to their lease: they go again.
+    """
     now = clock.now()
+    doubts = [one for one in answers if isinstance(one.outcome, _OF_ADDRESSES)]
+    plain = [one for one in answers if not isinstance(one.outcome, _OF_ADDRESSES)]
 
     async def work(tx: Tx) -> None:
-        await _sent(tx, answers, now)
-        for one in answers:
-            await _judge(tx, one, now)
+        await _sent(tx, plain, now)
+        await _failed(tx, [one for one in plain if _is_ours(one.outcome)])
+        await _later(tx, [one for one in plain if _may_go_again(one.outcome)], now)
 
-    await database.transaction(work, name="notifications.record")
-    for one in answers:
+    if plain:
+        await database.transaction(work, name="notifications.record")
+    for start in range(0, len(doubts), _AT_ONCE):
+        await _doubted(doubts[start : start + _AT_ONCE], now)
+    for one in plain:
         if isinstance(one.outcome, Sent):
             age_s = (now - one.due.told_at).total_seconds()
             telemetry.push_latency.observe(max(age_s, 0.0))
 
 
-async def _judge(tx: Tx, one: Answered, now: datetime) -> None:
-    match one.outcome:
-        case Sent():
-            return  # all at once, above
-        case AddressDead(since=since):
-            await _dead(tx, one.due, since, now)
-        case AddressSuspect():
-            await _suspected(tx, one, now)
-        case PayloadError():
-            await _fail(tx, one.due, name_of(one.outcome))
-        case Retry() | ConfigError() | Unknown():
-            await _again(tx, one, now)
+def _is_ours(outcome: PushOutcome) -> bool:
+    return isinstance(outcome, PayloadError)
+
+
+def _may_go_again(outcome: PushOutcome) -> bool:
+    return isinstance(outcome, (Retry, ConfigError, Unknown))
+
+
+async def _doubted(answers: Sequence[Answered], now: datetime) -> None:
+    """Judge addresses that a provider would not send to."""
+
+    async def work(tx: Tx) -> None:
+        for one in answers:
+            if isinstance(one.outcome, AddressDead):
+                await _dead(tx, one.due, one.outcome.since, now)
+            else:
+                await _suspected(tx, one, now)
+
+    await database.transaction(work, name="notifications.record")
 
 
 async def give_up(due: Sequence[Due], reason: str) -> None:
     """End dispatches that cannot be sent at all."""
 
     async def work(tx: Tx) -> None:
-        for one in due:
-            await _fail(tx, one, reason)
+        await _fail(tx, due, reason)
 
     await database.transaction(work, name="notifications.give_up")
 
@@ -164,34 +186,61 @@ async def _found_at(tx: Tx, address: Address, environment: str) -> None:
     )
 
 
-async def _fail(tx: Tx, due: Due, reason: str) -> None:
+async def _failed(tx: Tx, answers: Sequence[Answered]) -> None:
+    """End what a provider will never take, one statement for each reason."""
+    alike: defaultdict[str, list[Due]] = defaultdict(list)
+    for one in answers:
+        alike[name_of(one.outcome)].append(one.due)
+    for reason, due in alike.items():
+        await _fail(tx, due, reason)
+
+
+async def _fail(tx: Tx, due: Sequence[Due], reason: str) -> None:
     await tx.rows(
-        "UPDATE push_dispatch SET state = 'FAILED', reason = $2, lease_until = NULL "
-        "WHERE id = $1 AND state = 'QUEUED' RETURNING id",
-        due.id,
+        "UPDATE push_dispatch SET state = 'FAILED', reason = $1, lease_until = NULL "  # noqa: S608  -- placeholders only
+        "WHERE state = 'QUEUED' "
+        f"AND id IN {database.placeholders(1, len(due), start=2)} RETURNING id",
         reason,
+        *(one.id for one in due),
     )
 
 
-async def _again(tx: Tx, one: Answered, now: datetime) -> None:
+async def _later(tx: Tx, answers: Sequence[Answered], now: datetime) -> None:
     """Try again later: at most eight times, and never past the end of its life.
 
-    Where the provider said when, as one that rests does, the try does not count.
+    Where the provider said when, as one that rests does, the try does not count. Those
+    of one reason and as many tries share a few moments: a statement for each.
     """
-    due, reason = one.due, name_of(one.outcome)
-    told = isinstance(one.outcome, Retry) and one.outcome.after_s is not None
-    attempts = due.attempts - 1 if told else due.attempts
-    next_at = now + timedelta(seconds=pause_s(due.attempts, one.outcome))
-    if attempts >= ATTEMPTS_MAX or next_at >= due.expires_at:
-        await _fail(tx, due, reason)
-        return
+    moments: dict[tuple[object, ...], datetime] = {}
+    again: defaultdict[tuple[str, int, datetime], list[Due]] = defaultdict(list)
+    over: list[Answered] = []
+    for place, one in enumerate(answers):
+        tries, reason = one.due.attempts, name_of(one.outcome)
+        told_s = one.outcome.after_s if isinstance(one.outcome, Retry) else None
+        pause = timedelta(seconds=pause_s(tries, one.outcome))
+        moment = reason, tries, told_s, place % _MOMENTS
+        next_at = moments.setdefault(moment, now + pause)
+        attempts = tries if told_s is None else tries - 1
+        if attempts >= ATTEMPTS_MAX or next_at >= one.due.expires_at:
+            over.append(one)
+        else:
+            again[reason, attempts, next_at].append(one.due)
+    await _failed(tx, over)
+    for (reason, attempts, next_at), due in again.items():
+        await _wait(tx, due, reason, attempts, next_at)
+
+
+async def _wait(
+    tx: Tx, due: Sequence[Due], reason: str, attempts: int, next_at: datetime
+) -> None:
     await tx.rows(
-        "UPDATE push_dispatch SET due_at = $2, reason = $3, attempts = $4, "
-        "lease_until = NULL WHERE id = $1 AND state = 'QUEUED' RETURNING id",
-        due.id,
+        "UPDATE push_dispatch SET due_at = $1, reason = $2, attempts = $3, "  # noqa: S608  -- placeholders only
+        "lease_until = NULL WHERE state = 'QUEUED' "
+        f"AND id IN {database.placeholders(1, len(due), start=4)} RETURNING id",
         next_at,
         reason,
         attempts,
+        *(one.id for one in due),
     )
 
 
@@ -203,9 +252,9 @@ async def _dead(tx: Tx, due: Due, since: datetime | None, now: datetime) -> None
     address = due.address
     assert address is not None  # noqa: S101  -- it was sent somewhere
     if await _end(tx, address, since, "ADDRESS_DEAD") or await _is_over(tx, address):
-        await _fail(tx, due, "ADDRESS_DEAD")
+        await _fail(tx, [due], "ADDRESS_DEAD")
     else:
-        await _again(tx, Answered(due, Retry()), now)
+        await _later(tx, [Answered(due, Retry())], now)
 
 
 async def _end(tx: Tx, address: Address, since: datetime | None, reason: str) -> bool:
@@ -259,9 +308,9 @@ async def _suspected(tx: Tx, one: Answered, now: datetime) -> None:
     )
     if old and not await _we_are_wrong(tx, address, now):
         await _end(tx, address, None, "ADDRESS_SUSPECT")
-        await _fail(tx, one.due, "ADDRESS_SUSPECT")
+        await _fail(tx, [one.due], "ADDRESS_SUSPECT")
     else:
-        await _again(tx, one, now)
+        await _later(tx, [one], now)
 
 
 async def _we_are_wrong(tx: Tx, address: Address, now: datetime) -> bool:

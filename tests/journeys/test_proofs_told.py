@@ -48,6 +48,7 @@ def bank(
         yield found
 
 
+@pytest.mark.twice
 @in_one_process
 @killed(Size(kills=1, flying=0))  # under payments test_kill.py kills three times
 async def test_proof_09_what_was_committed_is_told_once_whoever_dies(

@@ -348,3 +348,26 @@ async def test_a_push_of_a_newer_version_holds_up_nobody(
     await world.send()
 
     assert await fates(phone) == ["QUEUED", "SENT"]
+
+
+async def test_a_storm_of_answers_is_written_in_a_few_statements(
+    world: World, asha: CustomerId, phone: Actor
+) -> None:
+    # On SQLite whoever asks for a home screen waits while they are written.
+    for _ in range(40):
+        await world.tell(money(asha, world.clock))
+    world.provider.answer = lambda message: (
+        Unknown("ReadTimeout") if message.id[-1] in "0123" else Retry()
+    )
+
+    async with database.watched_statements() as seen:
+        await world.send()
+
+    rows = await pushes(phone)
+    moments = {row.get("due_at", datetime) for row in rows}
+    assert len(world.provider.got) == 40
+    assert {row.get("state", str) for row in rows} == {"QUEUED"}
+    assert {row.get("reason", str) for row in rows} == {"RETRY", "UNKNOWN"}
+    assert min(moments) > world.clock.now()
+    assert 2 < len(moments) <= 16
+    assert len(seen) < 35
