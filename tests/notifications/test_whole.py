@@ -1,12 +1,15 @@
 """The room as the bank wires it: the worker's loops, sign-out, logs, one payment."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+import io
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+import structlog
 
-from app import database, worker
+from app import database, telemetry, worker
 from app.auth.actor import Actor
 from app.bank import Bank, open_bank
 from app.ids import CustomerId
@@ -97,8 +100,18 @@ async def test_a_bank_without_traffic_writes_nothing_for_pushes(bank: Bank) -> N
     assert [sql for sql in statements if not sql.startswith("SELECT")] == []
 
 
+@pytest.fixture
+def journal() -> Iterator[io.StringIO]:
+    """Write logs into a journal, whoever wrote them elsewhere before."""
+    found = io.StringIO()
+    with contextlib.redirect_stderr(found):
+        telemetry.configure("json", "debug")
+    yield found
+    structlog.reset_defaults()
+
+
 async def test_nothing_planted_is_in_the_logs(
-    world: World, asha: CustomerId, phone: Actor, capfd: pytest.CaptureFixture[str]
+    world: World, asha: CustomerId, phone: Actor, journal: io.StringIO
 ) -> None:
     world.provider.answer = lambda _message: Unknown("RESET")
     await world.tell(money(asha, world.clock), alarm(asha, world.clock))
@@ -111,6 +124,6 @@ async def test_nothing_planted_is_in_the_logs(
     world.later(3)
     await world.send()
 
-    out, err = capfd.readouterr()
-    assert "push_provider_failed" in out + err
-    assert [word for word in (*PLANTED, "fid-asha") if word in out + err] == []
+    said = journal.getvalue()
+    assert "push_provider_failed" in said
+    assert [word for word in (*PLANTED, "fid-asha") if word in said] == []
