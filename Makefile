@@ -133,11 +133,11 @@ endef
 define suite
 folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap 'exit 130' INT TERM; \
 XDG_RUNTIME_DIR=$$folder; export XDG_RUNTIME_DIR; failed=; \
-workers=$$($(PY) -c 'import os; print(min(4, 2 * (os.cpu_count() or 1)))'); \
+workers=$$($(PY) -c 'import os; print(min(6, 3 * (os.cpu_count() or 1)))'); \
 on() { \
   engine=$$1; shift; \
   "$$@" -m pytest -q -p tests.house.closing --closing="$$folder/closing" \
-    -n "$$workers" --dist loadfile --no-loadscope-reorder -m "not chaos $(SPARE)" \
+    -n "$$workers" --dist loadfile --no-loadscope-reorder -m "not chaos $(SPARE)$${engine:+ $(LEAVE)}" \
     $$engine $(ARGS); \
   case $$?$$engine in 0*|5--*) ;; *) failed=yes;; esac; \
 }; \

@@ -140,6 +140,7 @@ async def turned_while_money_moves(
 MOVES = st.lists(st.sampled_from(["paid", "booked", "declined", "later"]), max_size=12)
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(script=MOVES, size=st.integers(1, 4))
 async def test_paging_shows_each_row_once_while_money_moves(

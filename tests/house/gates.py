@@ -1,8 +1,7 @@
-"""The gates of `make check`: two lanes beside each other, and then the tests.
+"""The gates of `make check`: two lanes beside each other, and then the tests alone.
 
 `python -m tests.house.gates MAKE`: MAKE is the program that runs the Makefile. The
-gates of the lanes use one core each, the tests use all: those of one engine compute
-while those of the other wait. Each gate says one line with
+gates of the lanes use one core each, the tests use all. Each gate says one line with
 its time; a failing one shows its output whole, and the others still run, so that one
 look names everything.
 """
@@ -26,8 +25,7 @@ INTERRUPTED = 130
 CLOSING = re.compile(r"(SQLite|PostgreSQL): ")
 # Each worker of pytest rewrites every test unless it was done before: once is enough.
 GATHER = (sys.executable, "-m", "pytest", "-q", "--collect-only", "tests")
-# What `make test` runs, and the check does not: on SQLite, on PostgreSQL.
-NOT_HERE = "and not twice", "and not twice and not slow"
+NOT_HERE = "not twice", "not slow"  # what `make test` runs, and the check does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ class Check:
         took = time.monotonic() - began
         verdict = "ok" if code == 0 else "FAILED"
         with self._turn:  # the lines of one gate stay together
-            self._say(f"{gate.name:9}{verdict:7} {took:4.0f} s")
+            self._say(f"{gate.name:7}{verdict:7} {took:4.0f} s")
             if code:
                 self.failed.append(gate.name)
                 self._say(self.output(gate).rstrip("\n"))
@@ -112,9 +110,11 @@ class Check:
         return self._folder / f"{gate.name}.log"
 
 
-def lanes(make: str) -> tuple[Lanes, Sequence[Gate]]:
-    """Name the gates of the lanes, and the tests of each engine."""
+def lanes(make: str) -> tuple[Lanes, Gate]:
+    """Name the gates of the lanes, and the tests."""
     ours = (make, "--no-print-directory")
+    here, there = NOT_HERE
+    parts = (f"SPARE=and {here}", f"LEAVE=and {there}")
     return (
         (
             Gate("format", (f"{BIN}/ruff", "format", "--check", ".")),
@@ -125,10 +125,7 @@ def lanes(make: str) -> tuple[Lanes, Sequence[Gate]]:
             Gate("gather", GATHER),
         ),
         (Gate("bench", (sys.executable, "-m", "bench", "--smoke")),),
-    ), [
-        Gate(engine, (*ours, "test", f"ARGS=--engine={engine}", f"SPARE={spare}"))
-        for engine, spare in zip(("sqlite", "postgres"), NOT_HERE, strict=True)
-    ]
+    ), Gate("tests", (*ours, "test", "ARGS=", *parts))
 
 
 def main(make: str) -> int:
@@ -139,10 +136,10 @@ def main(make: str) -> int:
         beside, tests = lanes(make)
         try:
             check.run(beside)
-            check.run([[one] for one in tests])
+            check.run([[tests]])
         except KeyboardInterrupt:
             return INTERRUPTED
-        for line in "\n".join(map(check.output, tests)).splitlines():
+        for line in check.output(tests).splitlines():
             if CLOSING.match(line):
                 print(line)  # noqa: T201  -- same
     if check.failed:

@@ -103,6 +103,7 @@ def test_a_wrong_setting_is_one_sentence_with_the_nearest_name(tmp_path: Path) -
     assert "Traceback" not in tried.stderr
 
 
+@pytest.mark.twice
 def test_the_demo_scenario_passes_twice_on_one_database(
     tmp_path: Path, books: Books
 ) -> None:

@@ -134,6 +134,7 @@ def _month_end(day: date) -> datetime:
     return datetime(following.year, following.month, 1)  # noqa: DTZ001  -- compared as UTC
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "seed",
     [

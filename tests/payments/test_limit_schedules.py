@@ -69,6 +69,7 @@ class Days:
                 self.taken[day] -= now.amount.minor
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [11, 29])
 async def test_any_order_of_payments_ends_and_midnights_is_counted_right(
     town: Town, seed: int

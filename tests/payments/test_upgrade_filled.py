@@ -245,6 +245,7 @@ async def test_every_table_has_a_row_before_the_walk(filled: Settings) -> None:
     assert [table for table, count in counts(filled).items() if not count] == []
 
 
+@pytest.mark.slow
 async def test_each_step_down_and_up_keeps_rows_and_every_guard(
     filled: Settings,
 ) -> None:
