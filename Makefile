@@ -129,7 +129,7 @@ endef
 # Each engine in a process of its own; PostgreSQL, from a wheel, is started by the tests
 # and runs what touches a database. An engine named in ARGS is the only one. Exit code
 # 5 says that a part has nothing for PostgreSQL. `make check` leaves to `make test` what
-# is told twice and the slow ones of PostgreSQL, to stay within ten minutes.
+# is told twice and on PostgreSQL the slow ones and two rooms, to stay in ten minutes.
 define suite
 folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap 'exit 130' INT TERM; \
 XDG_RUNTIME_DIR=$$folder; export XDG_RUNTIME_DIR; failed=; \
@@ -138,7 +138,7 @@ on() { \
   engine=$$1; shift; \
   "$$@" -m pytest -q -p tests.house.closing --closing="$$folder/closing" \
     -n "$$workers" --dist loadfile --no-loadscope-reorder -m "not chaos $(SPARE)$${engine:+ $(LEAVE)}" \
-    $$engine $(ARGS); \
+    $$engine $${engine:+$(ELSEWHERE)} $(ARGS); \
   case $$?$$engine in 0*|5--*) ;; *) failed=yes;; esac; \
 }; \
 on "" $(PY); \

@@ -25,6 +25,7 @@ INTERRUPTED = 130
 CLOSING = re.compile(r"(SQLite|PostgreSQL): ")
 # Each worker of pytest rewrites every test unless it was done before: once is enough.
 GATHER = (sys.executable, "-m", "pytest", "-q", "--collect-only", "tests")
+ELSEWHERE = "--ignore=tests/auth --ignore=tests/schema"  # on PostgreSQL: `make test`
 NOT_HERE = "not twice", "not slow"  # what `make test` runs, and the check does not
 
 
@@ -114,7 +115,7 @@ def lanes(make: str) -> tuple[Lanes, Gate]:
     """Name the gates of the lanes, and the tests."""
     ours = (make, "--no-print-directory")
     here, there = NOT_HERE
-    parts = (f"SPARE=and {here}", f"LEAVE=and {there}")
+    parts = (f"SPARE=and {here}", f"LEAVE=and {there}", f"ELSEWHERE={ELSEWHERE}")
     return (
         (
             Gate("format", (f"{BIN}/ruff", "format", "--check", ".")),

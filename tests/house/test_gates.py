@@ -77,4 +77,5 @@ def test_the_check_asks_for(gate: str) -> None:
     assert gate in names
     assert tests.command[2:] == (
         *("test", "ARGS=", "SPARE=and not twice", "LEAVE=and not slow"),
+        "ELSEWHERE=--ignore=tests/auth --ignore=tests/schema",
     )
