@@ -85,7 +85,7 @@ async def home(stage: Stage) -> str:
 
 
 async def watch(stage: Stage) -> str:
-    """Step 5: `events` and `balanceChanged` on one socket per phone."""
+    """Open `events` and `balanceChanged` on one socket per phone."""
     position = present(stage.asha_at_first).stream_position
     opened = stage.open_streams
     stage.asha_live = await opened.enter_async_context(stage.asha.live(after=position))
