@@ -6,7 +6,7 @@ the customer before never hears there again (realtime.md section 11.3 of the des
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
@@ -264,32 +264,39 @@ class Addresses:
         audit.append(tx, entry)
 
 
-async def of_customer(tx: Tx, customer: CustomerId) -> list[Phone]:
-    """List the phones of a customer that can be reached."""
+async def of_customers(
+    tx: Tx, customers: Collection[CustomerId]
+) -> dict[CustomerId, list[Phone]]:
+    """List the phones that can be reached; a customer without one is left out."""
+    if not customers:
+        return {}
     rows = await tx.rows(
-        "SELECT id, device_id, state FROM push_address "
-        "WHERE customer_id = $1 AND state <> 'DEAD' ORDER BY id",
-        customer,
+        "SELECT id, customer_id, device_id, state FROM push_address "  # noqa: S608  -- placeholders only
+        f"WHERE customer_id IN {database.placeholders(1, len(customers))} "
+        "AND state <> 'DEAD' ORDER BY id",
+        *sorted(customers),
     )
-    return [
-        Phone(
+    found: dict[CustomerId, list[Phone]] = {}
+    for row in rows:
+        phone = Phone(
             row.get("device_id", DeviceId),
             row.get("id", UUID),
             row.get("state", AddressState),
         )
-        for row in rows
-    ]
+        found.setdefault(row.get("customer_id", CustomerId), []).append(phone)
+    return found
 
 
 async def give_up_of(tx: Tx, devices: Sequence[DeviceId]) -> None:
     """End the addresses of phones that are bound no more."""
-    for device in devices:
-        await tx.rows(
-            "UPDATE push_address SET state = 'DEAD', value = NULL, "
-            "dead_reason = 'REVOKED' WHERE device_id = $1 AND state <> 'DEAD' "
-            "RETURNING id",
-            device,
-        )
+    if not devices:
+        return
+    await tx.rows(
+        "UPDATE push_address SET state = 'DEAD', value = NULL, "  # noqa: S608  -- placeholders only
+        "dead_reason = 'REVOKED' WHERE state <> 'DEAD' "
+        f"AND device_id IN {database.placeholders(1, len(devices))} RETURNING id",
+        *devices,
+    )
 
 
 def opened(vault: Vault, address: UUID, sealed: bytes) -> str:

@@ -1,14 +1,15 @@
 """From a fact to what is owed: an inbox item and one dispatch per phone, exactly once.
 
-One transaction deletes the work row and writes both; the unique keys of item and
+One transaction deletes the work rows and writes both; the unique keys of item and
 dispatch refuse a second time. Who is told when: a phone whose stream is open gets a
 moment to acknowledge, security never waits and knows no mute (realtime.md section
 11.2 of the design).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 
 import orjson
 
@@ -17,7 +18,7 @@ from app.auth.actor import DeviceState
 from app.auth.device import states_inside
 from app.clock import Clock
 from app.database import Tx
-from app.ids import NotificationId, uuid7
+from app.ids import CustomerId, NotificationId, uuid7
 from app.notifications import addresses, inbox, preferences
 from app.notifications.addresses import AddressState, Phone
 from app.notifications.inbox import Item
@@ -38,9 +39,9 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """One notification that was just made."""
+    """One notification that is made now."""
 
-    id: NotificationId
+    item: Item
     owed: Owed
     note: Note
     wishes: Wishes
@@ -71,43 +72,42 @@ class Fanout:
             await self._take(batch[start : start + _AT_ONCE])
 
     async def _take(self, batch: Sequence[Owed]) -> None:
+        """Tell a batch by as many statements as one fact needs."""
+
         async def work(tx: Tx) -> None:
             wishes = await preferences.of_customers(
                 tx.rows, [owed.event.customer for owed in batch]
             )
+            ours = await dispatch.finish(tx, [owed.id for owed in batch])
             told = [
-                await self._tell(tx, owed, wishes[owed.event.customer])
+                one
                 for owed in batch
+                if owed.id in ours
+                and (one := _worth_telling(owed, wishes[owed.event.customer]))
             ]
-            await inbox.announce(tx, [item for item in told if item is not None])
+            fresh = await _kept(tx, told)
+            await self._queue(tx, fresh)
+            await inbox.announce(tx, [one.item for one in fresh])
             tx.after_commit(self._wake)
 
         await database.transaction(work, name="notifications.fanout")
 
-    async def _tell(self, tx: Tx, owed: Owed, wishes: Wishes) -> Item | None:
-        if not await dispatch.finish(tx, owed.id):
-            return None
-        note = note_of(owed.event.fact)
-        if note is None or not wishes.of(note.category).wants(note):
-            return None
-        item = await _kept(tx, owed, note)
-        if item is not None:
-            await self._queue(tx, _Told(item.id, owed, note, wishes))
-        return item
-
-    async def _queue(self, tx: Tx, told: _Told) -> None:
-        phones = await _reachable(tx, told)
-        if not phones:
+    async def _queue(self, tx: Tx, told: Sequence[_Told]) -> None:
+        phones = await _reachable(tx, {one.item.customer for one in told})
+        devices = [one.device for found in phones.values() for one in found]
+        where = await receipts.standings(tx, devices)
+        rows = [
+            self._row(one, phone, where[phone.device])
+            for one in told
+            for phone in phones.get(one.item.customer, [])
+        ]
+        if not rows:
             return
-        where = await receipts.standings(tx, [phone.device for phone in phones])
-        values: list[Scalar] = []
-        for phone in phones:
-            values += self._row(told, phone, where[phone.device])
         await tx.rows(
             f"INSERT INTO push_dispatch ({_COLUMNS}) VALUES "  # noqa: S608  -- our own column list
-            f"{database.placeholders(len(phones), 13)} "
+            f"{database.placeholders(len(rows), 13)} "
             "ON CONFLICT (notification_id, device_id) DO NOTHING RETURNING id",
-            *values,
+            *chain.from_iterable(rows),
         )
 
     def _row(self, told: _Told, phone: Phone, where: Standing) -> list[Scalar]:
@@ -123,10 +123,10 @@ class Fanout:
             event.customer,
             phone.device,
             phone.address,
-            told.id,
+            told.item.id,
             event.seq,
             note.category,
-            note.thread_of(told.id, phone.device),
+            note.thread_of(told.item.id, phone.device),
             "HIGH" if travels.high else "NORMAL",
             due_at,
             expires_at,
@@ -140,8 +140,11 @@ class Fanout:
         return now + self._window if waits else now
 
 
-async def _kept(tx: Tx, owed: Owed, note: Note) -> Item | None:
-    """Keep the notification; None when it was kept before."""
+def _worth_telling(owed: Owed, wishes: Wishes) -> _Told | None:
+    """Make the notification of a fact; None where nobody wants one."""
+    note = note_of(owed.event.fact)
+    if note is None or not wishes.of(note.category).wants(note):
+        return None
     item = Item(
         id=NotificationId.new(),
         customer=owed.event.customer,
@@ -151,34 +154,48 @@ async def _kept(tx: Tx, owed: Owed, note: Note) -> Item | None:
         deep_link=note.deep_link,
         created_at=owed.event.occurred_at,
     )
-    row = await tx.one(
-        "INSERT INTO inbox_item (id, customer_id, seq, category, template, args, "
-        "deep_link, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
-        "ON CONFLICT (customer_id, seq) DO NOTHING RETURNING id",
-        item.id,
-        item.customer,
-        owed.event.seq,
-        item.category,
-        item.template,
-        orjson.dumps(dict(item.args)).decode(),
-        item.deep_link,
-        item.created_at,
-    )
-    return None if row is None else item
+    return _Told(item, owed, note, wishes)
 
 
-async def _reachable(tx: Tx, told: _Told) -> list[Phone]:
-    """Give the customer's phones; a suspended one hears of security only."""
-    phones = await addresses.of_customer(tx, told.owed.event.customer)
-    if not phones:
+async def _kept(tx: Tx, told: Sequence[_Told]) -> list[_Told]:
+    """Keep notifications; gives those that were not kept before."""
+    if not told:
         return []
-    states = await states_inside(tx, [phone.device for phone in phones])
-    gone = [one.device for one in phones if states[one.device] is DeviceState.REVOKED]
+    values: list[Scalar] = []
+    for one in told:
+        item = one.item
+        values += [item.id, item.customer, one.owed.event.seq, item.category]
+        values += [item.template, orjson.dumps(dict(item.args)).decode()]
+        values += [item.deep_link, item.created_at]
+    rows = await tx.rows(
+        "INSERT INTO inbox_item (id, customer_id, seq, category, template, args, "  # noqa: S608  -- placeholders only
+        f"deep_link, created_at) VALUES {database.placeholders(len(told), 8)} "
+        "ON CONFLICT (customer_id, seq) DO NOTHING RETURNING id",
+        *values,
+    )
+    fresh = {row.get("id", NotificationId) for row in rows}
+    return [one for one in told if one.item.id in fresh]
+
+
+async def _reachable(
+    tx: Tx, customers: Collection[CustomerId]
+) -> dict[CustomerId, list[Phone]]:
+    """Give the customers' phones; a suspended one hears of security only."""
+    listed = await addresses.of_customers(tx, customers)
+    if not listed:
+        return {}
+    states = await states_inside(
+        tx, [one.device for phones in listed.values() for one in phones]
+    )
+    gone = [name for name, state in states.items() if state is DeviceState.REVOKED]
     await addresses.give_up_of(tx, gone)
-    return [
-        Phone(phone.device, phone.address, AddressState.MUTED)
-        if states[phone.device] is DeviceState.LOCKED
-        else phone
-        for phone in phones
-        if phone.device not in gone
-    ]
+    return {
+        customer: [
+            Phone(phone.device, phone.address, AddressState.MUTED)
+            if states[phone.device] is DeviceState.LOCKED
+            else phone
+            for phone in phones
+            if states[phone.device] is not DeviceState.REVOKED
+        ]
+        for customer, phones in listed.items()
+    }

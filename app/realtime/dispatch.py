@@ -6,6 +6,7 @@ back after a minute. Claimed rows come in no promised order (realtime.md section
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -140,16 +141,18 @@ class Dispatch:
             return None
 
 
-async def finish(tx: Tx, owed: UUID) -> bool:
-    """Delete a row inside the transaction that does its work.
+async def finish(tx: Tx, owed: Sequence[UUID]) -> set[UUID]:
+    """Delete rows inside the transaction that does their work.
 
     Returns:
-        False when another worker did it: then there is nothing to do.
+        Those that were there; the work of the others is done by another worker.
     """
-    return (
-        await tx.one("DELETE FROM event_work WHERE id = $1 RETURNING id", owed)
-        is not None
+    rows = await tx.rows(
+        "DELETE FROM event_work "  # noqa: S608  -- placeholders only
+        f"WHERE id IN {database.placeholders(1, len(owed))} RETURNING id",
+        *owed,
     )
+    return {row.get("id", UUID) for row in rows}
 
 
 def backoff_s(attempts: int) -> float:

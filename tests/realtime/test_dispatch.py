@@ -114,13 +114,13 @@ async def test_finishing_happens_once_and_with_the_work(
     await record(owed(CustomerId.new(), clock.now()))
     (one,) = await queue.claim()
 
-    async def work(tx: Tx) -> bool:
-        return await dispatch.finish(tx, one.id)
+    async def work(tx: Tx) -> set[UUID]:
+        return await dispatch.finish(tx, [one.id])
 
     first = await database.transaction(work, name="test.finish")
     second = await database.transaction(work, name="test.finish")
 
-    assert (first, second) == (True, False)
+    assert (first, second) == ({one.id}, set())
     assert await work_rows() == []
 
 
@@ -226,7 +226,7 @@ async def test_the_proof_finds_work_for_an_event_that_never_was(
         )
 
     async def erase(tx: Tx) -> None:
-        await dispatch.finish(tx, stray)
+        await dispatch.finish(tx, [stray])
 
     await database.transaction(write, name="test.stray")
     found = await database.read(proof.full)

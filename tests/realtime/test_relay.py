@@ -34,8 +34,7 @@ class Consumer:
         self.calls.append(len(batch))
 
         async def work(tx: Tx) -> None:
-            for one in batch:
-                await dispatch.finish(tx, one.id)
+            await dispatch.finish(tx, [one.id for one in batch])
             if any(one.event.customer == self.poison for one in batch):
                 raise ValueError
 
