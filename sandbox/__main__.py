@@ -18,7 +18,10 @@ from typing_extensions import override
 from sandbox.apns_key import UPDATES_MAX, Signers, write_key
 from sandbox.app import create_app
 from sandbox.calls import Listener, shared_key
+from sandbox.clock import WorldClock
 from sandbox.fcm_account import TOKEN_S, Tokens, write_account
+from sandbox.fineract.double import Fineract
+from sandbox.fineract.start import open_double
 from sandbox.line import HOST, Line, listen
 
 PORT: Final = 8001
@@ -67,12 +70,20 @@ def main(arguments: list[str] | None = None) -> int:
             "end the program that holds it, or choose another with --port.\n"
         )
         return SET_UP
+    try:
+        fineract = _fineract(asked)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        port.close()
+        return SET_UP
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(port, asked))
+        asyncio.run(_serve(port, asked, fineract))
     return 0
 
 
-async def _serve(port: socket.socket, asked: argparse.Namespace) -> None:
+async def _serve(
+    port: socket.socket, asked: argparse.Namespace, fineract: Fineract
+) -> None:
     line = Line()
     config = uvicorn.Config(
         create_app(
@@ -81,6 +92,7 @@ async def _serve(port: socket.socket, asked: argparse.Namespace) -> None:
             _tokens(port, asked),
             _signers(asked),
             _listener(asked),
+            fineract,
         ),
         http="httptools",
         ws="none",
@@ -112,6 +124,12 @@ def _signers(asked: argparse.Namespace) -> Signers:
 def _listener(asked: argparse.Namespace) -> Listener:
     key = b"" if asked.imps_key is None else shared_key(asked.imps_key)
     return Listener(asked.imps_callbacks if key else None, key)
+
+
+def _fineract(asked: argparse.Namespace) -> Fineract:
+    clock = WorldClock(asked.clock_file)
+    files = asked.fineract_book, asked.fineract_seed, asked.fineract_password
+    return open_double(clock, *files)
 
 
 def _watch_parent(server: World) -> None:
@@ -160,6 +178,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--imps-key", type=Path, help="file of the key they are signed with, once made"
+    )
+    parser.add_argument(
+        "--fineract-seed", type=Path, help="JSON of the core bank's clients, accounts"
+    )
+    parser.add_argument(
+        "--fineract-book", type=Path, help="file that keeps the core bank over restarts"
+    )
+    parser.add_argument(
+        "--fineract-password", type=Path, help="file of its user's password, once made"
     )
     parser.add_argument(
         "--exit-with-parent",

@@ -4,12 +4,11 @@ A provider token is a JWT, signed ES256, whose `iat` counts by the movable clock
 bank's does. Source: Apple, "Establishing a token-based connection to APNs".
 """
 
-import os
-import tempfile
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from sandbox import key_files
 from sandbox.apns_errors import No
 
 if TYPE_CHECKING:
@@ -40,11 +39,7 @@ def write_key(file: Path) -> None:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft, name = tempfile.mkstemp(dir=file.parent, prefix=".apns-")
-    with os.fdopen(draft, "wb") as out:
-        out.write(text)
-    Path(name).replace(file)
+    key_files.write(file, text.decode())
 
 
 class Signers:

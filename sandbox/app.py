@@ -18,6 +18,8 @@ from sandbox.calls import Caller, Listener
 from sandbox.clock import WorldClock
 from sandbox.faults import FaultPlan
 from sandbox.fcm_account import Tokens
+from sandbox.fineract import routes as fineract_routes
+from sandbox.fineract.double import Fineract
 from sandbox.imps import Imps
 from sandbox.inbox import Inboxes
 from sandbox.intake import Endpoint, Refused, json_object, refused
@@ -42,6 +44,7 @@ def create_app(
     tokens: Tokens | None = None,
     signers: Signers | None = None,
     listener: Listener | None = None,
+    fineract: Fineract | None = None,
 ) -> Starlette:
     """Build the outside world with nothing in it yet.
 
@@ -51,6 +54,7 @@ def create_app(
         tokens: who may send by FCM; None lets nobody.
         listener: where the bank hears of payments; None: it is not called.
         signers: who may send by Apple's service; None lets nobody.
+        fineract: the core bank; None opens an empty one.
     """
     clock = WorldClock(clock_file)
     inboxes = Inboxes(clock)
@@ -61,7 +65,10 @@ def create_app(
     partners += _apple(plan, apple)
     caller = Caller(clock, listener or Listener())
     partners += _rail(plan, Imps(clock, plan, caller))
+    core_bank = fineract or Fineract(clock)
+    partners += _core_bank(plan, core_bank)
     control = _control(plan, inboxes, clock)
+    control += [_Path(*one) for one in fineract_routes.control(core_bank)]
     page = _page([*partners, *control])
 
     async def show_page(_request: Request) -> Response:
@@ -150,6 +157,14 @@ def _apple(plan: FaultPlan, apple: apns.Apns) -> list[_Path]:
             f"{ONE_SIDED} it says that the key is for production only",
         ),
         _Path("GET", "/apns/errors", _show_errors, "Apple's table of errors, numbered"),
+    ]
+
+
+def _core_bank(plan: FaultPlan, double: Fineract) -> list[_Path]:
+    address = fineract_routes.address_of(double)
+    return [
+        _Path(method, path, plan.around(path, endpoint, address), says)
+        for method, path, endpoint, says in fineract_routes.partner(double)
     ]
 
 

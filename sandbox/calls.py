@@ -2,13 +2,10 @@
 
 import asyncio
 import base64
-import contextlib
 import hashlib
 import hmac
 import json
-import os
 import secrets
-import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -17,6 +14,7 @@ from pathlib import Path
 
 import httpx
 
+from sandbox import key_files
 from sandbox.clock import WorldClock
 
 LOOK_S = 0.05
@@ -116,13 +114,7 @@ def signature(key: bytes, event: str, stamp: str, body: bytes) -> str:
 def shared_key(file: Path) -> bytes:
     """Read the key shared with the bank; a missing file is made, mode 0600."""
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
         text = _PREFIX + base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
-        draft, name = tempfile.mkstemp(dir=file.parent, prefix=".imps-")  # 0600
-        with os.fdopen(draft, "w") as out:
-            out.write(text + "\n")
-        with contextlib.suppress(FileExistsError):  # of two at once the first one's
-            os.link(name, file)
-        Path(name).unlink()
+        key_files.write_once(file, text + "\n")
     first = file.read_text().split()[0]
     return base64.b64decode(first.removeprefix(_PREFIX))

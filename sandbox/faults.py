@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.background import BackgroundTask
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from sandbox.intake import Endpoint, Refused, json_object
@@ -13,6 +13,7 @@ from sandbox.line import Line
 from sandbox.rules import CALLBACK_KINDS, Rule, read_rule
 
 RULES_MAX = 100
+NOBODY_LISTENS = 499  # as web servers log it; nobody reads it
 SLOW_PARTS = 10  # a slow body comes in this many pieces
 
 AddressOf = Callable[[Request], Awaitable[str | None]]
@@ -46,12 +47,16 @@ class FaultPlan:
         self, route: str, endpoint: Endpoint, address_of: AddressOf
     ) -> Callable[[Request], Awaitable[Response]]:
         """Give an endpoint that suffers the faults set for its route."""
-        self._routes.append(route)
+        if route not in self._routes:  # reads and writes of one path share their faults
+            self._routes.append(route)
         door = _Door(route, endpoint, address_of)
 
         async def suffering(request: Request) -> Response:
             self._line.partner_called(request)
-            return await self._answer(door, request)
+            try:
+                return await self._answer(door, request)
+            except ClientDisconnect:  # the bank waited long enough
+                return Response(status_code=NOBODY_LISTENS)
 
         return suffering
 
@@ -81,7 +86,7 @@ class FaultPlan:
         return JSONResponse(self._shown())
 
     async def show(self, _request: Request) -> Response:
-        """`GET /_faults`: the rules, how often each fired and may still fire."""
+        """`GET /_faults`: the rules, how often each fired, and all routes."""
         return JSONResponse(self._shown())
 
     async def clear(self, _request: Request) -> Response:
@@ -91,7 +96,8 @@ class FaultPlan:
         return JSONResponse(self._shown())
 
     def _shown(self) -> dict[str, object]:
-        return {"faults": [rule.shown() for rule in self._rules]}
+        rules = [rule.shown() for rule in self._rules]
+        return {"faults": rules, "routes": self._routes}
 
     async def _answer(self, door: _Door, request: Request) -> Response:
         address = await door.address_of(request)

@@ -5,9 +5,7 @@ The exchange is the real one: a JWT of the account, signed RS256, against a bear
 """
 
 import json
-import os
 import secrets
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +15,7 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from sandbox import key_files
 from sandbox.intake import raw_body
 
 ROUTE: Final = "/fcm/token"
@@ -46,7 +45,6 @@ def write_account(file: Path, world: str) -> None:
         file: JSON in the form that Google's console hands out, readable by us alone.
         world: base URL of this sandbox; its port may be another at each start.
     """
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     known = _known(file)
     account = {
         "type": "service_account",
@@ -57,10 +55,7 @@ def write_account(file: Path, world: str) -> None:
         "client_id": "100000000000000000001",
         "token_uri": world + ROUTE,
     }
-    draft, name = tempfile.mkstemp(dir=file.parent, prefix=".fcm-")
-    with os.fdopen(draft, "w") as out:
-        json.dump(account, out, indent=1)
-    Path(name).replace(file)
+    key_files.write(file, json.dumps(account, indent=1))
 
 
 def _known(file: Path) -> Mapping[str, str]:

@@ -202,7 +202,9 @@ def test_a_rule_that_makes_no_sense_is_refused_and_changes_nothing(
     refused = world.put("/_faults", json=rule)
 
     assert (refused.status_code, refused.json()["code"]) == (422, code)
-    assert world.get("/_faults").json() == {"faults": []}
+    shown = world.get("/_faults").json()
+    assert shown["faults"] == []
+    assert "/sms/messages" in shown["routes"]
 
 
 def test_there_are_at_most_a_hundred_rules(world: httpx.Client) -> None:
