@@ -1,6 +1,7 @@
 """GraphQL over HTTP as a careful app does it (graphql.md §10, auth.md §2.8)."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from mock_mobile_client.values import JsonObject
 TIMEOUT_S = 60.0
 NONCE_FRESH_S = 110.0  # a server nonce is good for at least 120 s (auth.md §2.8)
 NEW_PROOF = frozenset({"USE_DPOP_NONCE", "DPOP_REPLAYED", "DPOP_INVALID"})
+INTERNAL = "INTERNAL"
+AGAIN_AFTER_S = (1.0, 2.0, 4.0)  # a query that was answered INTERNAL (graphql.md §3.2)
 HTTP_UNAVAILABLE = 503
 BASE_HEADERS = {
     "content-type": "application/json",
@@ -84,6 +87,7 @@ class Api:
         endpoint: The public address, which every proof names.
         door: Where packets go; the same unless another door was named.
         by_id: Whether operations go as ids instead of texts.
+        repeated: How many queries went out again after INTERNAL.
     """
 
     def __init__(
@@ -98,6 +102,7 @@ class Api:
         self.door = (door or url).rstrip("/") + "/graphql"
         self.by_id = by_id
         self.offline = False
+        self.repeated = 0
         self._clock = clock
         self._nonce: str | None = None
         self._nonce_at = 0.0
@@ -118,11 +123,20 @@ class Api:
     ) -> JsonObject:
         """Send a shipped operation and unpack its root field.
 
+        A query that is answered INTERNAL goes out again, at most three times. A
+        mutation does not: only who holds its key can repeat it.
+
         Raises:
             Refused: the bank said no.
             Unreachable: no answer; `sent` says whether the bank may have acted.
         """
         body = self.body(document, variables)
+        for most_s in AGAIN_AFTER_S if document.kind == "query" else ():
+            reply = await self.send(body, credentials)
+            if _code(reply) != INTERNAL:
+                return unpack(reply, document.field)
+            self.repeated += 1
+            await asyncio.sleep(secrets.SystemRandom().uniform(most_s / 2, most_s))
         return unpack(await self.send(body, credentials), document.field)
 
     def body(self, document: Document, variables: JsonObject) -> bytes:
@@ -138,8 +152,7 @@ class Api:
         tried: set[str] = set()
         while True:
             reply = await self._post(body, self._headers(body, credentials))
-            code = reply.errors[0].get("extensions", {}) if reply.errors else {}
-            cause = code.get("code")
+            cause = _code(reply)
             if credentials.key is None or cause not in NEW_PROOF or cause in tried:
                 return reply
             tried.add(cause)
@@ -228,9 +241,15 @@ def _read(response: httpx.Response) -> Reply:
     return Reply(data=body.get("data"), errors=errors, request_id=request_id)
 
 
+def _code(reply: Reply) -> str | None:
+    """The code of the first top-level error."""
+    extensions = reply.errors[0].get("extensions") if reply.errors else None
+    return (extensions or {}).get("code")
+
+
 def _refusal(error: JsonObject, request_id: str | None) -> Refused:
     """A top-level error as a refusal."""
     extensions = dict(error.get("extensions") or {})
-    code = str(extensions.pop("code", "INTERNAL"))
+    code = str(extensions.pop("code", INTERNAL))
     told = extensions.pop("requestId", None)
     return Refused(code, str(error.get("message", "")), extensions, told or request_id)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from mock_mobile_client.api import INTERNAL
 from mock_mobile_client.enums import PaymentStatus
 from mock_mobile_client.errors import NotSeen, Refused, Unreachable, expect
 from mock_mobile_client.payments import Order
@@ -14,7 +15,7 @@ AGAIN_S: Final = 0.05
 # What a phone that retries as told may hear around a kill; anything else is a fault.
 # INTERNAL says that nothing is known of the effect: the same key goes out again.
 TRANSIENT: Final = frozenset(
-    {"CHALLENGE_EXPIRED", "INTERNAL", "SERVICE_UNAVAILABLE", "UNAUTHENTICATED"}
+    {"CHALLENGE_EXPIRED", INTERNAL, "SERVICE_UNAVAILABLE", "UNAUTHENTICATED"}
 )
 
 
@@ -32,7 +33,9 @@ async def insist(
         Refused: the bank said a real no.
         ProofFailed: it ended otherwise than settled.
     """
+    api = phone.handset.api
     while True:
+        before = api.repeated
         try:
             paid = await _as_told(phone, order)
         except (Unreachable, NotSeen) as lost:
@@ -44,6 +47,9 @@ async def insist(
         else:
             expect("how the payment ended", PaymentStatus.SETTLED, paid.status)
             return paid
+        finally:
+            for _ in range(api.repeated - before):
+                heard(INTERNAL)
         await asyncio.sleep(AGAIN_S)
 
 

@@ -118,6 +118,31 @@ class Breaker:
         self._seconds[-1].fine += fine
 
 
+class Gate:
+    """A breaker, and the rests that its partner itself asks for.
+
+    Args:
+        clock: tells how long ago things were.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.breaker = Breaker(clock)
+        self._clock = clock
+        self._resting_until = 0.0
+
+    def enter(self) -> "Call | float":
+        """Let a call through, or say in how many seconds to come again."""
+        rest_s = self._resting_until - self._clock.monotonic()
+        if rest_s > 0:
+            return rest_s
+        return self.breaker.admit() or float(self.breaker.opens_in_s())
+
+    def rest(self, pause_s: float) -> None:
+        """Let nothing through for so long; 0 changes nothing."""
+        if pause_s:
+            self._resting_until = self._clock.monotonic() + pause_s
+
+
 def breaker_of(adapter: object) -> Breaker | None:
     """Give the breaker an adapter stands behind: its partner's or its sender's.
 

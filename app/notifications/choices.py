@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from app import audit, database
 from app.accounts import quick_balance
 from app.accounts.accounts import Accounts
-from app.auth import factors
+from app.auth import denials, factors
 from app.auth.actor import Actor
 from app.auth.sessions import Sessions
 from app.clock import Clock
@@ -19,10 +19,9 @@ from app.errors import NotAllowed, NotFound, ValidationFailed
 from app.ids import AccountId
 from app.money import MINOR_MAX, Money
 from app.notifications import preferences
-from app.notifications.channels import Channel
+from app.notifications.channels import MANDATORY, Channel
 from app.notifications.preferences import ALL, OF_MONEY, Detail, Preference, Wishes
 from app.notifications.quiet import QuietHours
-from app.payments import denials
 from app.payments.errors import CurrencyMismatch
 from app.realtime.facts import Category
 from app.settings import Settings
@@ -179,7 +178,7 @@ def _require_channels(change: Change) -> None:
         if touched:
             raise ValidationFailed("Name the category.", field=["category"])
         return
-    if named in preferences.MANDATORY and (
+    if named in MANDATORY and (
         change.threshold is not None or given not in {None, ALL}
     ):
         raise NotAllowed("This cannot be switched off.", field=["category"])

@@ -17,7 +17,7 @@ from app.ids import CustomerId, DeviceId, NotificationId
 from app.integrations.push import PushKind
 from app.notifications import preferences
 from app.notifications.addresses import AddressState
-from app.notifications.preferences import MANDATORY
+from app.notifications.channels import MANDATORY
 from app.notifications.wording import Template
 from app.realtime import log, receipts
 from app.realtime.facts import Category
@@ -27,9 +27,9 @@ from app.rows import Row
 BATCH = 200
 ATTEMPTS_MAX = 8
 _LEASE_S = 60
+_FIRST = ", ".join(f"'{one}'" for one in sorted(MANDATORY))
 _RANK = (
-    "CASE WHEN category IN ('SECURITY', 'LOGIN_APPROVAL') THEN 0 "
-    "WHEN priority = 'HIGH' THEN 1 ELSE 2 END"
+    f"CASE WHEN category IN ({_FIRST}) THEN 0 WHEN priority = 'HIGH' THEN 1 ELSE 2 END"
 )
 
 

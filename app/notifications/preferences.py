@@ -1,7 +1,7 @@
 """What a customer wants to be told, by which channel, and when a phone must not ring.
 
-What is mandatory is decided here and never by a row: no write, and no row that somebody
-forged, takes security away (realtime.md section 11.4 of the design).
+What is mandatory is decided in `channels` and never by a row: no write, and no row that
+somebody forged, takes security away (realtime.md section 11.4 of the design).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,14 +14,13 @@ from app.auth.cooling import Statements
 from app.database import Tx
 from app.ids import CustomerId
 from app.money import Money
-from app.notifications.channels import Channel
+from app.notifications.channels import MANDATORY, Channel
 from app.notifications.quiet import QuietHours
 from app.notifications.wording import Note
 from app.realtime.facts import Category
 from app.rows import Row
 
 ALL = frozenset(Channel)
-MANDATORY = frozenset({Category.SECURITY, Category.LOGIN_APPROVAL})
 OF_MONEY = frozenset({Category.MONEY_IN, Category.MONEY_OUT})  # have a threshold
 Detail = dict[str, str | int | bool | None]
 _BITS: Mapping[Channel, int] = {Channel.PUSH: 1, Channel.IN_APP: 2}

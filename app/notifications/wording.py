@@ -13,6 +13,7 @@ from enum import StrEnum
 from app.ids import DeviceId, NotificationId
 from app.notifications import catalogue
 from app.notifications.catalogue import Args, Words
+from app.notifications.channels import MANDATORY
 from app.realtime.facts import (
     BalanceChanged,
     Category,
@@ -58,7 +59,7 @@ class Note:
     @property
     def is_security(self) -> bool:
         """Whether it goes now, to every phone, and knows no mute."""
-        return self.category in {Category.SECURITY, Category.LOGIN_APPROVAL}
+        return self.category in MANDATORY
 
     def thread_of(self, item: NotificationId, device: DeviceId) -> str:
         """Name what a later notification of the same matter replaces on a phone."""

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.clock import StoppedClock
-from app.integrations.breaker import Breaker, BreakerState
+from app.integrations.breaker import Breaker, BreakerState, Call, Gate
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -173,3 +173,26 @@ def test_it_never_stays_shut_for_more_than_its_rest(
     clock.move(seconds=5)
 
     assert breaker.admit() is not None
+
+
+def test_a_gate_rests_as_long_as_its_partner_asked_whatever_the_breaker_says() -> None:
+    clock = StoppedClock(NOON)
+    gate = Gate(clock)
+    gate.rest(60.0)
+    clock.move(seconds=20)
+
+    rested = gate.enter()
+    gate.rest(0.0)
+    clock.move(seconds=40)
+
+    assert rested == 40.0
+    assert isinstance(gate.enter(), Call)
+
+
+def test_a_gate_before_an_open_breaker_says_when_to_come_again() -> None:
+    clock = StoppedClock(NOON)
+    gate = Gate(clock)
+    for _ in range(10):
+        call(gate.breaker, fine=False)
+
+    assert gate.enter() == 5.0

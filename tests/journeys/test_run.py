@@ -23,27 +23,25 @@ pytestmark = pytest.mark.slow
 STATUS = {"query": "{ serviceStatus { component state } }"}
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_however_a_bank_ends_nothing_is_left_and_the_next_one_opens(
-    tmp_path: Path, books: Books, how: signal.Signals
+    tmp_path: Path, books: Books
 ) -> None:
-    port, sandbox_port = free_port(), free_port()
-    first, _table = started(tmp_path, port, sandbox_port, books)
-
-    first.send_signal(how)
-    code = first.wait(timeout=30)
-
-    assert code == (-signal.SIGKILL if how is signal.SIGKILL else 0)
-    assert becomes_free(port)
-    assert becomes_free(sandbox_port)
-    second, _table = started(tmp_path, port, sandbox_port, books)
+    ports = free_port(), free_port()
+    bank, _table = started(tmp_path, *ports, books)
     try:
-        answer = httpx.post(f"http://localhost:{port}/graphql", json=STATUS)
-        assert answer.status_code == 200
-        assert answer.json()["data"]["serviceStatus"]
+        for how in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            bank.send_signal(how)
+            code = bank.wait(timeout=30)
+
+            assert code == (-signal.SIGKILL if how is signal.SIGKILL else 0)
+            assert [becomes_free(port) for port in ports] == [True, True]
+            bank, _table = started(tmp_path, *ports, books)
+            answer = httpx.post(f"http://localhost:{ports[0]}/graphql", json=STATUS)
+            assert answer.status_code == 200
+            assert answer.json()["data"]["serviceStatus"]
     finally:
-        second.send_signal(signal.SIGTERM)
-        second.wait(timeout=30)
+        bank.send_signal(signal.SIGTERM)
+        bank.wait(timeout=30)
 
 
 def test_a_signal_that_comes_twice_at_once_still_closes_gently(

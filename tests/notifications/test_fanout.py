@@ -68,17 +68,7 @@ async def test_work_that_comes_back_after_its_item_was_kept_tells_nothing(
 ) -> None:
     await world.tell(money(asha, world.clock))
 
-    async def work(tx: database.Tx) -> None:
-        await tx.rows(
-            "INSERT INTO event_work (id, consumer, customer_id, seq, due_at) "
-            "VALUES ($1, $2, $3, 1, $4) RETURNING id",
-            uuid7(),
-            NOTIFICATIONS,
-            asha,
-            world.clock.now(),
-        )
-
-    await database.transaction(work, name="test.again")
+    await owe_again(world, asha)
     await world.relay.turn()
 
     assert await work_left() == []
@@ -182,3 +172,75 @@ async def test_a_new_phone_that_asks_is_pushed_to_all_each_with_its_own_question
     assert {row.get("state", str) for row in rows} == {"QUEUED"}
     ends = {row.get("expires_at", type(now)) for row in rows}
     assert ends == {now + timedelta(seconds=300)}
+
+
+async def test_a_batch_of_many_facts_costs_the_statements_of_one(
+    world: World, asha: CustomerId, phone: Actor
+) -> None:
+    others = [CustomerId.new() for _ in range(3)]
+    phones = [phone, *[await world.phone(one, f"fid-{one}") for one in others]]
+    queue = Dispatch(clock=world.clock, consumer=NOTIFICATIONS)
+    await record(money(asha, world.clock))
+    alone = await queue.claim()
+    await record(*[money(one, world.clock) for one in (asha, *others)] * 4)
+    batch = await queue.claim()
+
+    async with database.watched_statements() as of_one:
+        await world.fanout.take(alone)
+    async with database.watched_statements() as of_many:
+        await world.fanout.take(batch)
+
+    assert (len(alone), len(batch)) == (1, 16)
+    assert len(of_many) == len(of_one)
+    assert [len(await pushes(one)) for one in phones] == [5, 4, 4, 4]
+    assert await work_left() == []
+
+
+async def test_in_one_batch_each_phone_hears_what_it_may(
+    world: World, asha: CustomerId, phone: Actor
+) -> None:
+    clock = world.clock
+    ravi, meera = CustomerId.new(), CustomerId.new()
+    gone = await world.phone(asha, "fid-asha-2")
+    suspended = await world.phone(ravi, "fid-ravi")
+    hers = await world.phone(meera, "fid-meera")
+    await device_becomes(gone, "REVOKED")
+    await device_becomes(suspended, "LOCKED")
+    await world.tell(alarm(meera, clock))
+    await owe_again(world, meera)
+    facts = (money(asha, clock), money(ravi, clock), alarm(ravi, clock))
+    await record(*facts, alarm(asha, clock), money(meera, clock))
+    batch = await Dispatch(clock=clock, consumer=NOTIFICATIONS).claim()
+
+    await world.fanout.take(batch)
+
+    assert len(batch) == 6
+    assert await work_left() == []
+    assert await fates(phone) == ["QUEUED", "QUEUED"]
+    assert await fates(gone) == []
+    assert await fates(suspended) == ["SUPPRESSED:MUTED", "QUEUED"]
+    assert await fates(hers) == ["QUEUED", "QUEUED"]
+    assert [len(await notifications(one)) for one in (asha, ravi, meera)] == [2, 2, 2]
+    states = [await address_of(one) for one in (phone, gone, suspended, hers)]
+    assert [row and row.get("state", str) for row in states] == [
+        "ACTIVE",
+        "DEAD",
+        "ACTIVE",
+        "ACTIVE",
+    ]
+
+
+async def owe_again(world: World, customer: CustomerId) -> None:
+    """Bring back the work of a customer's first fact."""
+
+    async def work(tx: database.Tx) -> None:
+        await tx.rows(
+            "INSERT INTO event_work (id, consumer, customer_id, seq, due_at) "
+            "VALUES ($1, $2, $3, 1, $4) RETURNING id",
+            uuid7(),
+            NOTIFICATIONS,
+            customer,
+            world.clock.now(),
+        )
+
+    await database.transaction(work, name="test.again")

@@ -13,7 +13,7 @@ from app.ids import AccountId, uuid7
 from app.integrations.push import Retry, Sent
 from app.money import Money
 from app.notifications import preferences
-from app.notifications.channels import Channel
+from app.notifications.channels import MANDATORY, Channel
 from app.notifications.choices import Change
 from app.notifications.preferences import ALL
 from app.notifications.quiet import QuietHours
@@ -186,7 +186,7 @@ async def test_nothing_at_all_stops_security_on_both_phones_at_night(
     home: Household,
 ) -> None:
     second = await home.world.phone(home.asha, "fid-asha-2")
-    for category in set(Category) - preferences.MANDATORY:
+    for category in set(Category) - MANDATORY:
         await home.chooses(category=category, channels=frozenset())
     await home.chooses(quiet=QuietHours.parse("00:00", "23:59"))
 

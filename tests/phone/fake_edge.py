@@ -30,6 +30,7 @@ class FakeEdge:
     Attributes:
         wants_nonce: Refuse proofs without the server's nonce.
         replays: How many proofs to call replayed.
+        faults: How many operations fail by a mistake of the bank's.
         proofs: The claims of every proof that came.
         sockets: Open sockets: token, customer, queue of what to do next.
     """
@@ -37,7 +38,7 @@ class FakeEdge:
     def __init__(self, bank: OwnerBank, url: str) -> None:
         self.bank, self.url = bank, url
         self.wants_nonce = False
-        self.replays = 0
+        self.replays = self.faults = 0
         self.seen: set[str] = set()
         self.proofs: list[Node] = []
         self.sockets: list[Place] = []
@@ -104,6 +105,9 @@ class FakeEdge:
     def run(self, document: Any, caller: Caller, variables: Node) -> Node:
         operation = document.definitions[0]
         self.bank.calls.append(operation.name.value)
+        if self.faults > 0:
+            self.faults -= 1
+            raise Fault("INTERNAL", 500)
         if (caller.jkt is None) is not (operation.name.value in NO_PROOF):
             known = {"ServiceStatus", "AppPolicy"}
             if operation.name.value not in known:

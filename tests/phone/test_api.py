@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from mock_mobile_client import documents
+from mock_mobile_client import api, documents
 from mock_mobile_client.api import Api, Credentials, Reply, unpack
 from mock_mobile_client.errors import Refused, Unreachable
 from mock_mobile_client.keys import DeviceKey
@@ -47,6 +47,35 @@ async def test_a_call_without_a_key_carries_no_proof(fake: Fake) -> None:
 
     assert answer["serviceStatus"][0]["component"] == "LOGIN"
     assert fake.edge.proofs == []
+
+
+@pytest.mark.parametrize(("faults", "asked"), [(3, 4), (4, 4)])
+async def test_a_query_that_fails_inside_the_bank_is_asked_three_times_more(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, faults: int, asked: int
+) -> None:
+    monkeypatch.setattr(api, "AGAIN_AFTER_S", (0.0, 0.0, 0.0))
+    fake.edge.faults = faults
+    async with Api(fake.url) as line:
+        try:
+            await line.call(STATUS, {}, Credentials())
+            came = "an answer"
+        except Refused as refused:
+            came = refused.code
+
+    assert came == ("an answer" if faults < asked else "INTERNAL")
+    assert fake.bank.calls == ["ServiceStatus"] * asked
+    assert line.repeated == 3
+
+
+async def test_a_mutation_that_fails_inside_the_bank_is_not_sent_again(
+    fake: Fake,
+) -> None:
+    fake.edge.faults = 1
+    async with Api(fake.url) as line:
+        with pytest.raises(Refused, match="INTERNAL"):
+            await line.call(LOGIN_START, {"input": {}}, Credentials(key()))
+
+    assert fake.bank.calls == ["LoginStart"]
 
 
 async def test_a_bank_that_is_not_there_was_never_asked() -> None:

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from typing_extensions import override
 
-from app import demo
+from app import demo_people
 from mock_mobile_client.commands import Commands
 from mock_mobile_client.commands_fleet import fleet as play
 from mock_mobile_client.commands_fleet import judge
@@ -179,7 +179,7 @@ def test_a_late_event_breaks_only_the_bound_that_was_asked_for() -> None:
 
 
 def test_the_numbered_customers_are_those_of_the_demo() -> None:
-    seeded = demo.people(9)[3:]
+    seeded = demo_people.people(9)[3:]
     known = [numbered(place) for place in range(4, 10)]
 
     assert [(one.number, one.phone, one.code) for one in known] == [

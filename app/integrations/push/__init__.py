@@ -5,11 +5,14 @@ caller alone decides what follows an outcome: an adapter never sends a message a
 beyond one fresh sign-in at its provider (realtime.md section 12).
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
+
+from app.telemetry import log
 
 
 class PushKind(StrEnum):
@@ -101,6 +104,23 @@ class Unknown:
 PushOutcome = (
     Sent | AddressDead | AddressSuspect | Retry | ConfigError | PayloadError | Unknown
 )
+
+
+def tell(
+    partner: str, route: str, outcomes: Sequence[PushOutcome], took_s: float
+) -> None:
+    """Log a chunk as one call, and each mistake of our set-up at the provider once."""
+    counts = Counter(type(one).__name__ for one in outcomes)
+    log.info(
+        "partner_called",
+        partner=partner,
+        route=route,
+        count=len(outcomes),
+        outcome=", ".join(f"{name} {count}" for name, count in counts.items()),
+        duration_ms=round(took_s * 1000),
+    )
+    for what in sorted({one.what for one in outcomes if isinstance(one, ConfigError)}):
+        log.error("partner_misconfigured", partner=partner, reason=what)
 
 
 class PushProvider(Protocol):

@@ -6,14 +6,14 @@ fresh token once, a rest. Source: realtime.md section 12.2.
 
 import asyncio
 import ssl
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pydantic import SecretStr
 
 from app.clock import Clock
-from app.integrations.breaker import Breaker
+from app.integrations.breaker import Gate
 from app.integrations.push import (
     ConfigError,
     PushMessage,
@@ -21,12 +21,12 @@ from app.integrations.push import (
     Retry,
     Sent,
     Unknown,
+    tell,
 )
 from app.integrations.push.apns import answers
 from app.integrations.push.apns.answers import Then, Verdict
 from app.integrations.push.apns.badge import Badge, NoKey
 from app.integrations.push.apns.lane import DEVELOPMENT, PRODUCTION, Lane, headers_of
-from app.telemetry import log
 
 CHUNK = 200
 CHUNK_S = 10.0
@@ -58,7 +58,8 @@ class Sender:
         *,
         trust: ssl.SSLContext | None,
     ) -> None:
-        self.breaker = Breaker(clock)
+        self._gate = Gate(clock)
+        self.breaker = self._gate.breaker
         self._closed = False
         self._badge = badge
         self._lanes = {name: Lane(place, trust) for name, place in places.items()}
@@ -66,7 +67,6 @@ class Sender:
         self._clock = clock
         self._loading = asyncio.Lock()
         self._is_loaded = False
-        self._resting_until = 0.0
         self._topics = _Topics(clock)
         self._deadlines: set[asyncio.Timeout] = set()
         self._ended = asyncio.Event()  # no chunk is under way
@@ -77,7 +77,7 @@ class Sender:
         for at in range(0, len(batch), CHUNK):
             began = self._clock.monotonic()
             share = await self._in_time(batch[at : at + CHUNK])
-            self._tell(share, self._clock.monotonic() - began)
+            tell("apns", "3/device", share, self._clock.monotonic() - began)
             found += share
         return found
 
@@ -152,12 +152,9 @@ class Sender:
         place: int,
     ) -> Verdict:
         """Send a message, once more with a fresh token where ours was too old."""
-        rest_s = self._resting_until - self._clock.monotonic()
-        if rest_s > 0:
-            return Verdict(Retry(rest_s), fine=None)
-        admitted = self.breaker.admit()
-        if admitted is None:
-            return Verdict(Retry(float(self.breaker.opens_in_s())), fine=None)
+        admitted = self._gate.enter()
+        if isinstance(admitted, float):
+            return Verdict(Retry(admitted), fine=None)
         with admitted as call:
             found[place] = Unknown("deadline")
             shown = self._badge.token()
@@ -167,8 +164,7 @@ class Sender:
             call.fine = verdict.fine
         if verdict.then is Then.SIGN_NO_MORE:
             self._badge.hold()
-        if verdict.pause_s:
-            self._resting_until = self._clock.monotonic() + verdict.pause_s
+        self._gate.rest(verdict.pause_s)
         return verdict
 
     async def _shown(
@@ -178,19 +174,6 @@ class Sender:
         around = headers_of(message, self._topic, expires_at)
         around["authorization"] = f"bearer {token.get_secret_value()}"
         return await self._lanes[environment].send(message, around)
-
-    def _tell(self, found: Sequence[PushOutcome], took_s: float) -> None:
-        counts = Counter(type(one).__name__ for one in found)
-        log.info(
-            "partner_called",
-            partner="apns",
-            route="3/device",
-            count=len(found),
-            outcome=", ".join(f"{name} {count}" for name, count in counts.items()),
-            duration_ms=round(took_s * 1000),
-        )
-        for what in sorted({one.what for one in found if isinstance(one, ConfigError)}):
-            log.error("partner_misconfigured", partner="apns", reason=what)
 
     async def _loaded(self) -> None:
         """Read the key, unless it is read.

@@ -5,22 +5,21 @@ realtime.md section 12.1.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.clock import Clock
-from app.integrations.breaker import Breaker
+from app.integrations.breaker import Gate
 from app.integrations.push import (
     ConfigError,
     PushMessage,
     PushOutcome,
     Retry,
     Unknown,
+    tell,
 )
 from app.integrations.push.fcm.answers import Verdict
-from app.telemetry import log
 
 if TYPE_CHECKING:
     from app.integrations.push.fcm.sdk import Sdk
@@ -55,7 +54,8 @@ class Sender:
     def __init__(
         self, account_file: Path, base_url: str, clock: Clock, *, early_s: float
     ) -> None:
-        self.breaker = Breaker(clock)
+        self._gate = Gate(clock)
+        self.breaker = self._gate.breaker
         self._account_file = account_file
         self._base_url = base_url
         self._clock = clock
@@ -66,7 +66,6 @@ class Sender:
         self._signed_in = asyncio.Event()
         self._token_ends = 0.0  # by the loop's time
         self._refused: tuple[float, PushOutcome] | None = None
-        self._resting_until = 0.0
 
     async def send(self, batch: Sequence[PushMessage]) -> list[PushOutcome]:
         """Send every message once; one outcome each, in order."""
@@ -99,7 +98,7 @@ class Sender:
         async with self._chunks:
             began = self._clock.monotonic()
             found = await self._in_time(chunk)
-        self._tell(found, self._clock.monotonic() - began)
+        tell("fcm", "messages:send", found, self._clock.monotonic() - began)
         return found
 
     async def _in_time(self, chunk: Sequence[PushMessage]) -> list[PushOutcome]:
@@ -122,19 +121,14 @@ class Sender:
     async def _one(
         self, sdk: "Sdk", message: PushMessage, found: list[PushOutcome], place: int
     ) -> None:
-        rest_s = self._resting_until - self._clock.monotonic()
-        if rest_s > 0:
-            found[place] = Retry(rest_s)
-            return
-        admitted = self.breaker.admit()
-        if admitted is None:
-            found[place] = Retry(float(self.breaker.opens_in_s()))
+        admitted = self._gate.enter()
+        if isinstance(admitted, float):
+            found[place] = Retry(admitted)
             return
         with admitted as call:
             verdict = await self._tried(sdk, message)
             call.fine = verdict.fine
-        if verdict.pause_s:
-            self._resting_until = self._clock.monotonic() + verdict.pause_s
+        self._gate.rest(verdict.pause_s)
         found[place] = verdict.outcome
 
     async def _tried(self, sdk: "Sdk", message: PushMessage) -> Verdict:
@@ -149,19 +143,6 @@ class Sender:
         except _Refused as refused:
             return Verdict(refused.outcome, fine=False)
         return await sdk.send(message, expires_at)
-
-    def _tell(self, found: Sequence[PushOutcome], took_s: float) -> None:
-        counts = Counter(type(one).__name__ for one in found)
-        log.info(
-            "partner_called",
-            partner="fcm",
-            route="messages:send",
-            count=len(found),
-            outcome=", ".join(f"{name} {count}" for name, count in counts.items()),
-            duration_ms=round(took_s * 1000),
-        )
-        for what in sorted({one.what for one in found if isinstance(one, ConfigError)}):
-            log.error("partner_misconfigured", partner="fcm", reason=what)
 
     # -------------------------------------------------------------- token
 
