@@ -17,15 +17,11 @@ class Holders:
     Args:
         accounts: finds the account behind a number.
         customers: knows the names.
-        bank_name: as payers know this bank.
     """
 
-    def __init__(
-        self, *, accounts: Accounts, customers: Customers, bank_name: str | None = None
-    ) -> None:
+    def __init__(self, *, accounts: Accounts, customers: Customers) -> None:
         self._accounts = accounts
         self._customers = customers
-        self._bank_name = bank_name
 
     async def __call__(self, address: PayeeAddress) -> PayeeName | None:
         """Name the holder; None when no account of this bank has this address."""
@@ -33,7 +29,7 @@ class Holders:
         if account is None:
             return None
         name = (await self._customers.profile(account.customer)).name
-        return PayeeName(name=name, masked=masked(name), bank_name=self._bank_name)
+        return PayeeName(name=name, masked=masked(name), holder=account.customer)
 
 
 def masked(name: str) -> str:

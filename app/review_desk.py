@@ -1,4 +1,4 @@
-"""The desk's view of risky payments on the command line: lines of text, and audit.
+"""The desk's view of risky and unsure payments on the command line: lines of text.
 
 Whoever looks is written down too: these lines show what customers pay, and to whom.
 """
@@ -8,8 +8,8 @@ from typing import Protocol
 from app import audit
 from app.auth.standing import Staff, require_staff
 from app.clock import Clock, rfc3339
-from app.ids import request_id
 from app.integrations.fraud import RiskDecision, RiskReason
+from app.payments.doubts import Doubt, Doubts
 from app.payments.payment import Payment
 from app.payments.reviews import Held, Reviews
 
@@ -88,6 +88,16 @@ async def replayed(
     return [*lines, verdicts[found.is_same]], found.is_same is False
 
 
+async def unsure(doubts: Doubts, staff: Staff) -> list[str]:
+    """List payments nobody is sure of, one line each.
+
+    Raises:
+        ValidationFailed: who or why is missing.
+    """
+    found = await doubts.unsure(staff)
+    return [_doubt(one) for one in found] or ["Nobody has a doubt."]
+
+
 def _of(held: Held) -> list[str]:
     first = _payment(held.payment)
     if held.decided is None:
@@ -112,6 +122,25 @@ def _payment(payment: Payment) -> str:
     )
 
 
+def _doubt(found: Doubt) -> str:
+    """Write one payment: what it is, who has to act, and by which ids to ask."""
+    payment = found.payment
+    whose = "WORKER" if payment.manual_since is None else "STAFF"
+    parts = [
+        str(payment.id),
+        "CONFLICT" if payment.conflict else whose,
+        payment.state.value,
+        f"{payment.amount.minor} {payment.amount.currency}",
+        payment.rail,
+    ]
+    if found.op is not None and found.first_sent_at is not None:
+        parts += [f"{found.kind} {found.op}", f"since {rfc3339(found.first_sent_at)}"]
+        parts += [f"asked {found.tries} times"]
+    if found.provider_ref is not None:
+        parts.append(f"reference {found.provider_ref}")
+    return "  ".join(parts)
+
+
 def _summary(when: str, decision: RiskDecision) -> str:
     return f"{when}: {decision.action} score {decision.score} ({decision.ruleset})"
 
@@ -131,17 +160,7 @@ async def _written(
     subject: str | None = None,
     count: int | None = None,
 ) -> None:
-    detail: dict[str, str | int | bool | None] = {"reason": staff.reason}
-    if count is not None:
-        detail["payments"] = count
+    detail = None if count is None else {"payments": count}
     await audit.alone(
-        audit.Entry(
-            action=action,
-            at=bank.clock.now(),
-            request_id=request_id(),
-            actor_kind=audit.ActorKind.STAFF,
-            actor_id=staff.name[:64],
-            object=subject,
-            detail=detail,
-        )
+        staff.entry(action, bank.clock.now(), object=subject, detail=detail)
     )

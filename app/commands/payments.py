@@ -20,7 +20,9 @@ def unsure(*, by: terminal.By, reason: terminal.Reason) -> None:
     staff = terminal.staff(by, reason)
 
     async def work(bank: "Bank") -> None:
-        for line in await bank.doubts.lines(staff):
+        from app import review_desk
+
+        for line in await review_desk.unsure(bank.doubts, staff):
             typer.echo(line)
 
     terminal.at_the_desk(work)

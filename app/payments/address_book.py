@@ -13,6 +13,7 @@ from app import database
 from app.auth.cooling import Statements
 from app.database import Tx
 from app.ids import BeneficiaryId, CustomerId
+from app.integrations.rails import INTERNAL
 from app.money import Money
 from app.payments.beneficiary import Address, Beneficiary
 from app.payments.limit_caps import PayeeTerms
@@ -323,4 +324,4 @@ def _check(
 
 def place_of(scheme: str, number: str, bank_code: str | None) -> str:
     """Name an account among those of all banks; one of ours by its number alone."""
-    return number if scheme == "INTERNAL" else f"{bank_code}/{number}"
+    return number if scheme == INTERNAL else f"{bank_code}/{number}"

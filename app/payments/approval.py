@@ -9,7 +9,7 @@ from app.auth.signing import Purpose
 from app.clock import rfc3339
 from app.ids import ChallengeId
 from app.money import Money
-from app.payments.intake import PayeeFacts
+from app.payments.draft import PayeeFacts
 from app.payments.payment import DestinationKind, Payment
 
 _RISKY = (FactorKind.BIOMETRIC, FactorKind.MPIN)

@@ -38,6 +38,14 @@ _CORE_KINDS: Mapping[Kind, OpKind] = MappingProxyType(
         Kind.CREDIT_BACK: OpKind.REVERSE,
     }
 )
+# What an operation ends or undoes.
+_ENDED: Mapping[Kind, Kind] = MappingProxyType(
+    {
+        Kind.CAPTURE: Kind.HOLD,
+        Kind.RELEASE: Kind.HOLD,
+        Kind.CREDIT_BACK: Kind.CAPTURE,
+    }
+)
 _Answer = Outcome[Posting] | Outcome[Hold] | Outcome[None]
 
 
@@ -145,7 +153,8 @@ class Asking:
     async def _by_core(self, taken: Taken) -> Verdict:
         kind, ref = taken.op.kind, taken.op.ref
         if taken.resumed:
-            found = await self._core.lookup(ref, _CORE_KINDS[kind], _context(taken))
+            context = await self._whole_context(taken)
+            found = await self._core.lookup(ref, _CORE_KINDS[kind], context)
             if not _never_seen(found):
                 return verdicts.of_core(found, kind)
             if not self._core.caps.native_idempotency:
@@ -184,11 +193,20 @@ class Asking:
 
     async def _credit_back(self, taken: Taken) -> _Answer:
         capture = await ops.done(taken.payment.id, Kind.CAPTURE)
-        context = _context(Taken(taken.payment, capture, resumed=True))
+        captured = Taken(taken.payment, capture, resumed=True)
+        context = await self._whole_context(captured)
         booked = await self._core.lookup(capture.ref, OpKind.CAPTURE, context)
         if not isinstance(booked, Ok) or not isinstance(booked.value, Posting):
             raise NotSent("the core does not show the capture", component="TRANSFERS")
         return await self._core.reverse(taken.op.ref, booked.value, _RETURNED)
+
+    async def _whole_context(self, taken: Taken) -> OpContext:
+        """Say what helps to find an operation, with the one that it ends or undoes."""
+        before, context = _ENDED.get(taken.op.kind), _context(taken)
+        if before is None:
+            return context
+        earlier = await ops.done(taken.payment.id, before)
+        return replace(context, earlier=earlier.ref.id)
 
     async def _held(self, payment: Payment) -> Hold:
         """Name the hold by the operation that made it."""

@@ -30,10 +30,6 @@ class Beneficiary:
     favourite: bool = False
     last_paid_at: datetime | None = None
 
-    def cooling_at(self, now: datetime) -> datetime | None:
-        """Give the end of the waiting time while it runs, else None."""
-        return self.cooling_until if self.cooling_until > now else None
-
     def shot(self) -> shots.BeneficiaryShot:
         """Give the snapshot that goes into an event."""
         return shots.BeneficiaryShot(

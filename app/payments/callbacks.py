@@ -33,6 +33,7 @@ from app.rows import Row
 from app.vault import Vault
 
 BATCH = 50
+_PRUNE_BATCH = 5000
 _AGAIN_S_MAX = 600
 _SEALED = "inbound_event"
 _FINAL = frozenset({RailStatus.SETTLED, RailStatus.REJECTED, RailStatus.RETURNED})
@@ -178,15 +179,25 @@ class Callbacks:
                 await self._hears.disputed(event)
 
 
-async def prune(before: datetime) -> None:
-    """Forget calls that were handled before an instant."""
+async def prune(before: datetime, *, batch: int = _PRUNE_BATCH) -> int:
+    """Forget calls that were handled before an instant, `batch` rows at a time.
 
-    async def work(tx: Tx) -> None:
-        await tx.rows(
-            "DELETE FROM inbound_event WHERE handled_at < $1 RETURNING id", before
+    Gives how many went.
+    """
+
+    async def work(tx: Tx) -> int:
+        gone = await tx.rows(
+            "DELETE FROM inbound_event WHERE id IN (SELECT id FROM inbound_event "
+            "WHERE handled_at < $1 LIMIT $2) RETURNING id",
+            before,
+            batch,
         )
+        return len(gone)
 
-    await database.transaction(work, name="payments.callbacks_pruned")
+    total = 0
+    while gone := await database.transaction(work, name="payments.callbacks_pruned"):
+        total += gone
+    return total
 
 
 async def _asked(provider: str, op: UUID) -> Money | None:

@@ -5,9 +5,9 @@ section 2.5.
 """
 
 from app.database import Proof
+from app.payments.lifecycle import BOOKED, FINAL, NOTHING_MOVED, listed
 
-_ENDED = "'SETTLED', 'DECLINED', 'FAILED', 'REVERSED', 'CANCELLED', 'EXPIRED'"
-_NOTHING_MOVED = "'DECLINED', 'FAILED', 'CANCELLED', 'EXPIRED'"
+_ENDED = listed(FINAL)
 
 # Open holds of a payment: HOLD made, neither captured nor released.
 _HOLDS = (
@@ -26,8 +26,8 @@ _BOOKED = (
     "LEFT JOIN payment_op o ON o.payment_id = p.id AND o.outcome = 'OK' "
     "AND o.kind IN ('CAPTURE', 'TRANSFER') "
     "WHERE 1 = 1{since} GROUP BY p.id, p.state "
-    "HAVING (p.state IN ('SETTLED', 'REVERSED') AND count(o.id) <> 1) "
-    f"OR (p.state IN ({_NOTHING_MOVED}) AND count(o.id) > 0)"
+    f"HAVING (p.state IN ({listed(BOOKED)}) AND count(o.id) <> 1) "
+    f"OR (p.state IN ({listed(NOTHING_MOVED)}) AND count(o.id) > 0)"
 )
 
 # Operations nobody carries on: of a payment that ended (but for one whose money came
@@ -54,7 +54,7 @@ _OF_WINDOW = (
 _COUNTED = (
     "SELECT u.customer_id, u.rule_id, u.window_start FROM limit_use u "  # noqa: S608  -- our own columns
     "WHERE (u.used <> "
-    + _OF_WINDOW.format(states="IN ('SETTLED', 'REVERSED')")
+    + _OF_WINDOW.format(states=f"IN ({listed(BOOKED)})")
     + " OR u.reserved <> "
     + _OF_WINDOW.format(states=f"NOT IN ({_ENDED})")
     + "){window} UNION ALL "

@@ -4,6 +4,7 @@ Nothing exists before T1 commits. What the risk engine said decides where the pa
 begins: it waits for its customer, for a review, or it ends (banking.md section 4.2).
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -27,7 +28,8 @@ from app.payments import (
     news,
     texts,
 )
-from app.payments.intake import Draft, Intake
+from app.payments.draft import Draft
+from app.payments.intake import Intake
 from app.payments.lifecycle import Event, State
 from app.payments.limits import Limits
 from app.payments.payment import (
@@ -117,22 +119,12 @@ class Creation:
         held, ended = state is State.HELD_FOR_REVIEW, state is State.DECLINED
         waits_s = self._settings.review_s if held else self._settings.authorise_s
         now = self._clock.now()
-        return Payment(
+        return replace(
+            draft.payment(actor, request, now),
             id=judgement.scope.payment,
-            customer=actor.known_customer,
-            device=actor.known_device,
-            idempotency_key=request.key,
             state=state,
-            from_account=draft.account.id,
-            destination=draft.destination,
-            amount=draft.amount,
-            fee=draft.fee,
-            rail=draft.rail,
-            reference=draft.reference,
-            note=draft.note,
             authorise_by=None if ended else now + timedelta(seconds=waits_s),
             reason=ErrorCode.RISK_DECLINED if ended else None,
-            created_at=now,
         )
 
     async def _written(

@@ -10,21 +10,18 @@ from uuid import UUID
 
 from app import audit, database
 from app.auth.standing import Staff, require_staff
-from app.clock import Clock, rfc3339
+from app.clock import Clock
 from app.errors import NotAllowed, NotFound
-from app.ids import MalformedId, PaymentId, request_id
+from app.ids import MalformedId, PaymentId
 from app.integrations.rails import RailAnswer, RailEvent, RailStatus
 from app.payments import ops, records
-from app.payments.lifecycle import State
+from app.payments.lifecycle import FINAL, State, listed
 from app.payments.ops import Kind
 from app.payments.passage import Passage
 from app.payments.payment import Payment, StepSource
 
 LISTED_MAX = 200
-_OPEN = (
-    "p.state NOT IN "
-    "('SETTLED', 'DECLINED', 'FAILED', 'REVERSED', 'CANCELLED', 'EXPIRED')"
-)
+_OPEN = f"p.state NOT IN ({listed(FINAL)})"
 _ASKED = frozenset({State.SUBMITTING, State.IN_FLIGHT})
 
 
@@ -82,50 +79,19 @@ class Doubts:
         self._clock = clock
         self._passage = passage
 
-    async def listed(self) -> list[Doubt]:
-        """List unsure payments and those with two answers, the oldest first."""
-        rows = await database.read(
-            "SELECT p.id, o.kind, o.id AS op, o.provider_ref, o.first_sent_at, o.tries "
-            "FROM payment p LEFT JOIN payment_op o ON o.payment_id = p.id "
-            "AND (o.outcome IN ('PENDING', 'UNKNOWN') "
-            "OR p.state = 'IN_FLIGHT' AND o.kind = 'SUBMIT' AND o.outcome = 'OK') "
-            "WHERE p.conflict = $1 OR p.unsure_since IS NOT NULL "
-            "OR p.manual_since IS NOT NULL ORDER BY p.created_at, p.id LIMIT $2",
-            True,  # noqa: FBT003  -- a column's value
-            LISTED_MAX,
-        )
-        found = await records.several([row.get("id", PaymentId) for row in rows])
-        return [
-            Doubt(
-                payment=found[row.get("id", PaymentId)],
-                kind=row.find("kind", str),
-                op=_text(row.find("op", UUID)),
-                provider_ref=row.find("provider_ref", str),
-                first_sent_at=row.find("first_sent_at", datetime),
-                tries=row.find("tries", int) or 0,
-            )
-            for row in rows
-        ]
+    async def unsure(self, staff: Staff) -> list[Doubt]:
+        """List unsure payments and those with two answers, the oldest first.
 
-    async def lines(self, staff: Staff) -> list[str]:
-        """Write the list for a terminal; whoever looks is written down too.
+        At most `LISTED_MAX`; whoever looks is written down too.
 
         Raises:
             ValidationFailed: who or why is missing.
         """
         require_staff(staff)
-        found = await self.listed()
-        await audit.alone(
-            audit.Entry(
-                action="staff.doubts_listed",
-                at=self._clock.now(),
-                request_id=request_id(),
-                actor_kind=audit.ActorKind.STAFF,
-                actor_id=staff.name[:64],
-                detail={"reason": staff.reason, "count": len(found)},
-            )
-        )
-        return [_line(one) for one in found] or ["Nobody has a doubt."]
+        found = await _unsure()
+        now, detail = self._clock.now(), {"count": len(found)}
+        await audit.alone(staff.entry("staff.doubts_listed", now, detail=detail))
+        return found
 
     async def ask(self, staff: Staff, payment: str) -> Payment:
         """Have a payment asked about now, whatever the timetable says.
@@ -181,34 +147,35 @@ class Doubts:
         return found
 
     async def _written(self, staff: Staff, payment: Payment, action: str) -> None:
-        await audit.alone(
-            audit.Entry(
-                action=action,
-                at=self._clock.now(),
-                request_id=request_id(),
-                customer=payment.customer,
-                actor_kind=audit.ActorKind.STAFF,
-                actor_id=staff.name[:64],
-                object=str(payment.id),
-                detail={"reason": staff.reason},
-            )
+        entry = staff.entry(
+            action,
+            self._clock.now(),
+            customer=payment.customer,
+            object=str(payment.id),
         )
+        await audit.alone(entry)
 
 
-def _line(found: Doubt) -> str:
-    """Write one payment: what it is, who has to act, and by which ids to ask."""
-    payment = found.payment
-    whose = "WORKER" if payment.manual_since is None else "STAFF"
-    parts = [
-        str(payment.id),
-        "CONFLICT" if payment.conflict else whose,
-        payment.state.value,
-        f"{payment.amount.minor} {payment.amount.currency}",
-        payment.rail,
+async def _unsure() -> list[Doubt]:
+    rows = await database.read(
+        "SELECT p.id, o.kind, o.id AS op, o.provider_ref, o.first_sent_at, o.tries "
+        "FROM payment p LEFT JOIN payment_op o ON o.payment_id = p.id "
+        "AND (o.outcome IN ('PENDING', 'UNKNOWN') "
+        "OR p.state = 'IN_FLIGHT' AND o.kind = 'SUBMIT' AND o.outcome = 'OK') "
+        "WHERE p.conflict = $1 OR p.unsure_since IS NOT NULL "
+        "OR p.manual_since IS NOT NULL ORDER BY p.created_at, p.id LIMIT $2",
+        True,  # noqa: FBT003  -- a column's value
+        LISTED_MAX,
+    )
+    found = await records.several([row.get("id", PaymentId) for row in rows])
+    return [
+        Doubt(
+            payment=found[row.get("id", PaymentId)],
+            kind=row.find("kind", str),
+            op=_text(row.find("op", UUID)),
+            provider_ref=row.find("provider_ref", str),
+            first_sent_at=row.find("first_sent_at", datetime),
+            tries=row.find("tries", int) or 0,
+        )
+        for row in rows
     ]
-    if found.op is not None and found.first_sent_at is not None:
-        parts += [f"{found.kind} {found.op}", f"since {rfc3339(found.first_sent_at)}"]
-        parts += [f"asked {found.tries} times"]
-    if found.provider_ref is not None:
-        parts.append(f"reference {found.provider_ref}")
-    return "  ".join(parts)

@@ -5,6 +5,7 @@ moves the payment, cancels its challenge and tells the customer's phones.
 """
 
 from app import database, telemetry
+from app.auth import denials
 from app.auth.actor import Actor
 from app.auth.challenges import Challenges
 from app.auth.errors import ChallengeExpired
@@ -13,7 +14,7 @@ from app.clock import Clock
 from app.database import Tx
 from app.errors import ErrorCode
 from app.ids import ChallengeId, PaymentId
-from app.payments import denials, moves, news, records
+from app.payments import moves, news, records
 from app.payments.errors import TooLate
 from app.payments.history import History
 from app.payments.lifecycle import Event, State

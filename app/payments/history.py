@@ -101,10 +101,6 @@ class History:
             raise NotFound(field=["id"])
         return found
 
-    async def of_bank(self, payment: PaymentId) -> Payment | None:
-        """Give any payment, for staff and jobs; no customer may choose the id."""
-        return await records.find(payment)
-
     async def _now(self, payment: PaymentId) -> Payment:
         found = await records.find(payment)
         assert found is not None, "payments are never deleted"  # noqa: S101  -- our bug

@@ -5,8 +5,7 @@ balance read here only spares the customer a signature: the core decides when it
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from app.accounts.account import Account
@@ -16,14 +15,20 @@ from app.auth.actor import Actor
 from app.auth.standing import Customers
 from app.errors import NotFound, NotSupported, Refusal, ValidationFailed
 from app.ids import AccountId, BeneficiaryId, MalformedId
-from app.integrations.rails import PaymentOrder, PaymentRail, RailCaps
+from app.integrations.rails import (
+    INTERNAL,
+    OWN,
+    PaymentOrder,
+    PaymentRail,
+    RailCaps,
+)
 from app.money import MINOR_MAX, Money, zero
 from app.payments import fees, texts
+from app.payments.draft import OWN_ACCOUNT, SAVED_PAYEE, Draft, PayeeFacts
 from app.payments.errors import (
     AccountBlocked,
     CurrencyMismatch,
     InsufficientFunds,
-    PayeeNameMismatch,
     PayeeRejected,
 )
 from app.payments.offers import Offers
@@ -31,51 +36,7 @@ from app.payments.payee_check import PayeeCheck, PayeeMatch
 from app.payments.payees import Payees
 from app.payments.payment import Destination, DestinationKind, Party, PaymentRequest
 
-INTERNAL, _OWN_SCHEME = "INTERNAL", "OWN"
 _FROM = ("fromAccountId",)
-_OWN = ("to", "ownAccountId")
-_SAVED = ("to", "beneficiaryId")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PayeeFacts:
-    """The payee as the approval shows it: the full address (RTS Art. 5)."""
-
-    address: str = field(repr=False)
-    bank_code: str | None
-    name: str
-    scheme: str
-
-    def signed(self) -> Mapping[str, object]:
-        """Give the member `payee` of the canonical payload (auth.md section 2.4)."""
-        return {
-            "address": self.address,
-            "bankCode": self.bank_code,
-            "name": self.name,
-            "scheme": self.scheme,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """A request that may become a payment.
-
-    `checked_anew`: its `check` is the quote's, and not yet kept with the payee.
-    """
-
-    account: Account
-    destination: Destination
-    payee: PayeeFacts
-    payee_key: str
-    amount: Money
-    available: Money
-    reference: str | None
-    note: str | None
-    rail: str
-    fee: Money
-    arrives_by: datetime | None
-    check: PayeeCheck | None
-    checked_anew: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +119,7 @@ class Intake:
         reference, note = texts.reference(request.reference), texts.note(request.note)
         account = await self._own(actor, request.from_account, _FROM)
         target = await self._target(actor, request)
-        where = _OWN if target.beneficiary is None else _SAVED
+        where = OWN_ACCOUNT if target.beneficiary is None else SAVED_PAYEE
         _pair(account, target, where)
         named = request.rail if offer is None else offer.rail
         rail = self._rail(named, target.payee.scheme)
@@ -198,12 +159,6 @@ class Intake:
         draft = replace(draft, fee=fee, arrives_by=by, check=check, checked_anew=anew)
         return draft, _noes(draft, target, where, request)
 
-    @staticmethod
-    def mismatch(draft: Draft, check: PayeeCheck) -> PayeeNameMismatch:
-        """Say that a payee's account is held under another name."""
-        own = draft.destination.beneficiary is None
-        return PayeeNameMismatch(check, field=_OWN if own else _SAVED)
-
     def _rail(self, named: str | None, scheme: str) -> PaymentRail:
         """Choose the first rail that reaches a scheme, or the one that was named."""
         for rail in self._rails.values():
@@ -235,7 +190,7 @@ class Intake:
 
     async def _target(self, actor: Actor, request: PaymentRequest) -> _Target:
         if request.own_account is not None:
-            return _own_target(await self._own(actor, request.own_account, _OWN))
+            return _own_target(await self._own(actor, request.own_account, OWN_ACCOUNT))
         return await self._saved(actor, request.beneficiary or "")
 
     async def _own(self, actor: Actor, text: str, field: tuple[str, ...]) -> Account:
@@ -249,10 +204,10 @@ class Intake:
         try:
             beneficiary = BeneficiaryId.parse(text)
         except MalformedId:
-            raise NotFound(field=_SAVED) from None
+            raise NotFound(field=SAVED_PAYEE) from None
         found = await self._payees.address(actor.known_customer, beneficiary)
         if found is None:
-            raise NotFound(field=_SAVED)
+            raise NotFound(field=SAVED_PAYEE)
         payee, address = found
         target = _Target(
             kind=DestinationKind.BENEFICIARY,
@@ -276,7 +231,7 @@ class Intake:
             return target
         account = await self._accounts.by_number(address.number, address.bank_code)
         if account is None:
-            raise PayeeRejected(field=_SAVED)
+            raise PayeeRejected(field=SAVED_PAYEE)
         return replace(
             target,
             account=account.id,
@@ -299,10 +254,9 @@ def _noes(
         noes.append(AccountBlocked(field=where) if own else PayeeRejected(field=where))
     if not draft.account.can_debit:
         noes.append(AccountBlocked(field=_FROM))
-    check = draft.check
-    differs = check is not None and check.match is PayeeMatch.NO_MATCH
-    if check is not None and differs and not request.risk_acknowledged:
-        noes.append(PayeeNameMismatch(check, field=where))
+    mismatch = draft.mismatch()
+    if mismatch is not None and not request.risk_acknowledged:
+        noes.append(mismatch)
     total = draft.amount + draft.fee
     if draft.available < total:
         noes.append(InsufficientFunds(total - draft.available, field=["amount"]))
@@ -381,6 +335,4 @@ def _own_target(account: Account) -> _Target:
 
 
 def _own_facts(account: AccountId, name: str) -> PayeeFacts:
-    return PayeeFacts(
-        address=str(account), bank_code=None, name=name, scheme=_OWN_SCHEME
-    )
+    return PayeeFacts(address=str(account), bank_code=None, name=name, scheme=OWN)

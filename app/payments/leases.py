@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from app import database
 from app.database import Tx
 from app.ids import PaymentId
+from app.payments.lifecycle import FINAL, listed
 from app.payments.moves import Lease, add_step
 from app.payments.payment import Payment, PaymentStep, StepDetail, StepSource
 from app.payments.records import COLUMNS, payment_of
@@ -24,9 +25,7 @@ _WORKING = (
     "'RELEASING')"
 )
 # The words of the partial index `payment_open`.
-_OPEN = (
-    "state NOT IN ('SETTLED', 'DECLINED', 'FAILED', 'REVERSED', 'CANCELLED', 'EXPIRED')"
-)
+_OPEN = f"state NOT IN ({listed(FINAL)})"
 _GIVING_BACK = (
     "(payment.state = 'SETTLED' AND EXISTS (SELECT 1 FROM payment_op o "
     "WHERE o.payment_id = payment.id AND o.kind = 'CREDIT_BACK' "

@@ -4,7 +4,7 @@ One frozen table for every rail. A move that is not in it raises `IllegalMove`: 
 of ours, never a "no" for the customer. Source: banking.md section 4.2.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -85,6 +85,8 @@ FINAL = frozenset(
         State.EXPIRED,
     }
 )
+BOOKED = frozenset({State.SETTLED, State.REVERSED})  # the payee had the money
+NOTHING_MOVED = FINAL - BOOKED
 CANCELLABLE = frozenset({State.HELD_FOR_REVIEW, State.AWAITING_AUTHORISATION})
 
 MOVES: Mapping[tuple[State | None, Event], State] = MappingProxyType(
@@ -133,6 +135,14 @@ _SHOWN: Mapping[State, Status] = MappingProxyType(
         State.RELEASING: Status.PENDING_CONFIRMATION,
     }
 )
+
+
+def listed(states: Collection[State]) -> str:
+    """Write states as an SQL list, in their order.
+
+    Always the same words: a partial index serves only statements that repeat its own.
+    """
+    return ", ".join(f"'{state}'" for state in State if state in states)
 
 
 def moved(state: State | None, event: Event) -> State:

@@ -15,13 +15,13 @@ from app import database
 from app.auth.cooling import Statements
 from app.database import Tx
 from app.ids import CustomerId, PaymentId
-from app.payments.lifecycle import FINAL, State
+from app.payments.lifecycle import FINAL, NOTHING_MOVED, State, listed
 from app.payments.limit import ALWAYS, ROLLING, Period
 from app.payments.payment import Payment
 from app.rows import Scalar
 
 # What a payment that ended so has set aside is free again.
-_NOTHING_MOVED = "('DECLINED', 'FAILED', 'CANCELLED', 'EXPIRED')"
+_NOTHING_MOVED = f"({listed(NOTHING_MOVED)})"
 _NONE = UUID(int=0)
 _KEY = "customer_id = $1 AND rule_id = $2 AND subject_id = $3 AND window_start = $4"
 

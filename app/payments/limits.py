@@ -13,7 +13,7 @@ from typing import Any
 
 from app import database
 from app.accounts.accounts import Accounts
-from app.auth import alerts, factors
+from app.auth import alerts, denials, factors
 from app.auth.actor import Actor, FactorKind
 from app.auth.cooling import Statements, Trust, trust_of
 from app.auth.errors import CoolingPeriod
@@ -24,13 +24,7 @@ from app.database import Tx
 from app.errors import Conflict, NotFound, NotSupported, Refusal, ValidationFailed
 from app.ids import BeneficiaryId, LimitId
 from app.money import MINOR_MAX, Money
-from app.payments import (
-    address_book,
-    denials,
-    limit_rules,
-    limit_texts,
-    limit_use,
-)
+from app.payments import address_book, limit_rules, limit_texts, limit_use
 from app.payments.errors import CurrencyMismatch, LimitExceeded
 from app.payments.limit import (
     Limit,
@@ -199,8 +193,7 @@ class Limits:
 
     async def of(self, actor: Actor) -> list[Limit]:
         """Give the customer's limits as they are on the phone that asks."""
-        accounts = await self._accounts.of_customer(actor.known_customer)
-        currencies = sorted({account.currency for account in accounts})
+        currencies = await self._accounts.currencies(actor.known_customer)
         found = await self._caps(database.read, actor)
         rules = await self._rules(database.read, actor, currencies)
         return await self._shown(database.read, found, rules)
@@ -214,11 +207,9 @@ class Limits:
         account, because a payee has none of its own.
         """
         customer = actor.known_customer
-        accounts = await self._accounts.of_customer(customer)
-        if not accounts or not payees:
+        currencies = await self._accounts.currencies(customer)
+        if not currencies or not payees:
             return {}
-        first = accounts[0].currency
-        currencies = sorted({account.currency for account in accounts})
         rules = await self._rules(database.read, actor, currencies)
         found = await self._caps(database.read, actor)
         terms = await address_book.terms(database.read, customer, payees)
@@ -226,7 +217,8 @@ class Limits:
         every = [cap for of_one in caps.values() for cap in of_one]
         taken = await limit_use.taken(database.read, counters(every), found.now)
         return {
-            payee: _of_payee(of_one, taken, first) for payee, of_one in caps.items()
+            payee: _of_payee(of_one, taken, currencies[0])
+            for payee, of_one in caps.items()
         }
 
     async def _caps(self, ask: Statements, actor: Actor) -> Caps:
@@ -280,8 +272,7 @@ class Limits:
         self, actor: Actor, limit: str, most: Money, wish: StepUpWish
     ) -> Mapping[str, object]:
         async with denials.kept(actor, "limit.changed", self._clock, limit):
-            accounts = await self._accounts.of_customer(actor.known_customer)
-            kept_in = sorted({account.currency for account in accounts})
+            kept_in = await self._accounts.currencies(actor.known_customer)
             rule = await self._judged(database.read, actor, limit, most, kept_in)
             raised = most.minor > rule.max
             grant = await self._step_ups.require(

@@ -4,8 +4,6 @@ Counted per customer, because who may ask without end can read a bank's book of 
 Source: banking.md section 4.5, graphql.md section 6.
 """
 
-import re
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,13 +17,10 @@ from app.ids import CustomerId
 from app.integrations.rails import PayeeAddress, PayeeName, PaymentRail
 from app.payments import payee_check
 from app.payments.payee_check import PayeeCheck, PayeeMatch
+from app.shelf import Shelf
 
-INTERNAL = "INTERNAL"
-IMPS = "IMPS"
-_IFSC = re.compile(r"[A-Z]{4}0[A-Z0-9]{6}", re.ASCII)  # RBI: bank, 0, branch
 _KEPT = timedelta(minutes=10)  # a step-up has to be answered and sent again by then
 _KNOWN_MAX = 1000
-_IMPS_NUMBER = re.compile(r"[0-9]{9,18}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +34,14 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """A name check, with what else the payee's bank told."""
+    """A name check, with what else the payee's bank told.
+
+    `holder`: the customer of ours whose account it is, where the rail knows.
+    """
 
     check: PayeeCheck
     bank_name: str | None = None
+    holder: CustomerId | None = None
 
 
 class NameChecks:
@@ -67,24 +66,22 @@ class NameChecks:
         self._throttle = throttle
         self._rails = rails
         self._bank_code = bank_code
-        self._known: OrderedDict[tuple[CustomerId, PayeeAddress, str], Checked] = (
-            OrderedDict()
-        )
+        self._known = Shelf[tuple[CustomerId, PayeeAddress, str], Checked](_KNOWN_MAX)
 
     def address_of(self, number: str, bank_code: str | None) -> PayeeAddress | None:
-        """Tell by which scheme an account is reached; None: by none of ours.
+        """Ask the rails, in order, whose an account is; None: no rail of ours pays it.
 
         Args:
             number: as typed; spaces and hyphens do not count.
             bank_code: as typed; None for this bank.
         """
         plain, code = normal(number), (bank_code or self._bank_code).strip().upper()
-        if code == self._bank_code:
-            return PayeeAddress(scheme=INTERNAL, number=plain, bank_code=code)
-        shaped = _IFSC.fullmatch(code) and _IMPS_NUMBER.fullmatch(plain)
-        if not shaped or not self._reaching(IMPS):
-            return None
-        return PayeeAddress(scheme=IMPS, number=plain, bank_code=code)
+        ours = code == self._bank_code
+        for rail in self._rails.values():
+            found = rail.address_of(plain, code, ours=ours)
+            if found is not None:
+                return found
+        return None
 
     async def resolve(
         self, actor: Actor, number: str, bank_code: str | None
@@ -123,7 +120,7 @@ class NameChecks:
         """
         now = self._clock.now()
         asked = (actor.known_customer, address, name)
-        known = self._known.get(asked)
+        known = self._known.of(asked)
         if known is not None and now - known.check.checked_at < _KEPT:
             return known
         await self._throttle.payee_check(actor)
@@ -140,11 +137,8 @@ class NameChecks:
         close = match is PayeeMatch.CLOSE_MATCH
         suggested = found.masked if close else None
         check = PayeeCheck(match=match, suggested_name=suggested, checked_at=now)
-        checked = Checked(check=check, bank_name=found.bank_name)
-        self._known[asked] = checked
-        if len(self._known) > _KNOWN_MAX:
-            self._known.popitem(last=False)
-        return checked
+        checked = Checked(check=check, bank_name=found.bank_name, holder=found.holder)
+        return self._known.keep(asked, checked)
 
     def _reaching(self, scheme: str) -> tuple[PaymentRail, ...]:
         return tuple(

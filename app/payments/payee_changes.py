@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from app import audit, database
 from app.accounts.accounts import Accounts
-from app.auth import alerts, factors
+from app.auth import alerts, denials, factors
 from app.auth.actor import Actor
 from app.auth.cooling import Statements, trust_of
 from app.auth.errors import CoolingPeriod
@@ -20,7 +20,7 @@ from app.database import Tx
 from app.errors import Conflict, NotFound, ValidationFailed
 from app.ids import BeneficiaryId
 from app.money import Money
-from app.payments import address_book, denials, limit_caps, limit_rules, texts
+from app.payments import address_book, limit_caps, limit_rules, texts
 from app.payments.address_book import AddressBook
 from app.payments.beneficiary import Address, Beneficiary
 from app.payments.errors import CurrencyMismatch, LimitExceeded, PayeeRejected

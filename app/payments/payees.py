@@ -10,7 +10,7 @@ from datetime import timedelta
 from app import audit, database, idempotency
 from app.accounts.account import masked
 from app.accounts.accounts import Accounts
-from app.auth import cooling
+from app.auth import cooling, denials
 from app.auth.actor import Actor
 from app.auth.sessions import Sessions
 from app.auth.step_up import Grant, StepUps, StepUpWish
@@ -18,8 +18,8 @@ from app.clock import Clock
 from app.database import Tx
 from app.errors import Conflict, NotFound, Refusal, ValidationFailed
 from app.ids import BeneficiaryId, CustomerId
-from app.integrations.rails import PayeeAddress
-from app.payments import denials, texts
+from app.integrations.rails import INTERNAL, PayeeAddress
+from app.payments import texts
 from app.payments.address_book import AddressBook, Entry, place_of
 from app.payments.beneficiary import (
     OPERATION,
@@ -29,7 +29,7 @@ from app.payments.beneficiary import (
     Saved,
 )
 from app.payments.errors import PayeeNameMismatch, PayeeRejected
-from app.payments.name_checks import INTERNAL, NameChecks
+from app.payments.name_checks import Checked, NameChecks
 from app.payments.payee_check import PayeeMatch
 from app.realtime import log
 from app.realtime.facts import BeneficiaryChanged
@@ -180,8 +180,6 @@ class Payees:
         address = self._checks.address_of(number, request.bank_code)
         if address is None or address.bank_code is None:
             raise PayeeRejected(field=_NUMBER)
-        if address.scheme == INTERNAL:
-            await self._of_another(customer, address)
         place = place_of(address.scheme, address.number, address.bank_code)
         if await self._book.holds(customer, place):
             raise Conflict("You have this payee already.", field=_NUMBER)
@@ -189,6 +187,11 @@ class Payees:
             found = await self._checks.check(actor, address, name)
         except NotFound:
             raise PayeeRejected(field=_NUMBER) from None
+        if await self._holder(address, found) == customer:
+            raise ValidationFailed(
+                "This is your own account: you can pay it without saving it.",
+                field=_NUMBER,
+            )
         differs = found.check.match is PayeeMatch.NO_MATCH
         if differs and not request.risk_acknowledged:
             raise PayeeNameMismatch(found.check, field=["name"])
@@ -206,16 +209,14 @@ class Payees:
             cooling_until=self._clock.now() + self._cooling,
         )
 
-    async def _of_another(self, customer: CustomerId, address: PayeeAddress) -> None:
-        """Find an account of this bank that is somebody else's."""
+    async def _holder(self, address: PayeeAddress, found: Checked) -> CustomerId | None:
+        """Tell whose an account of this bank is; looked up only if no rail said it."""
+        if address.scheme != INTERNAL or found.holder is not None:
+            return found.holder
         account = await self._accounts.by_number(address.number)
         if account is None:
             raise PayeeRejected(field=_NUMBER)
-        if account.customer == customer:
-            raise ValidationFailed(
-                "This is your own account: you can pay it without saving it.",
-                field=_NUMBER,
-            )
+        return account.customer
 
     async def _saved(
         self, actor: Actor, key: str, entry: Entry, fingerprint: bytes, grant: Grant

@@ -20,7 +20,6 @@ from app.payments.lifecycle import State, Status
 from app.realtime import shots
 
 OPERATION = "paymentCreate"
-STEPS_MAX = 50
 
 
 class DestinationKind(StrEnum):

@@ -11,19 +11,18 @@ from app.auth.actor import Actor, FactorKind
 from app.auth.challenges import Challenges
 from app.clock import Clock
 from app.errors import Refusal
-from app.ids import PaymentId
 from app.integrations.fraud import RiskAction
-from app.integrations.rails import PayeeAddress
+from app.integrations.rails import INTERNAL, PayeeAddress
 from app.money import Money
-from app.payments import approval, lifecycle
-from app.payments.intake import Draft, Intake
-from app.payments.lifecycle import Event
+from app.payments import approval
+from app.payments.draft import Draft
+from app.payments.intake import Intake
 from app.payments.limit import Limit
 from app.payments.limits import Limits
-from app.payments.name_checks import INTERNAL, NameChecks
+from app.payments.name_checks import NameChecks
 from app.payments.offers import Offers
 from app.payments.payee_check import PayeeCheck, PayeeMatch
-from app.payments.payment import DestinationKind, Payment, PaymentRequest
+from app.payments.payment import DestinationKind, PaymentRequest
 from app.payments.screening import Screening
 
 _FRESH = timedelta(days=1)  # a check younger than this is not asked for again
@@ -100,9 +99,10 @@ class Quotes:
         draft, noes = await self._intake.looked_at(actor, checked)
         check = await self._checked(actor, draft)
         draft = replace(draft, check=check)
-        if check is not None and check.match is PayeeMatch.NO_MATCH:
-            noes.append(self._intake.mismatch(draft, check))
-        fresh = _as_payment(actor, request, draft, self._clock.now())
+        mismatch = draft.mismatch()
+        if mismatch is not None:
+            noes.append(mismatch)
+        fresh = draft.payment(actor, request, self._clock.now())
         limit, over = await self._limits.foreseen(actor, fresh)
         if over is not None:
             noes.append(over)
@@ -145,25 +145,3 @@ class Quotes:
         )
         found = (await self._checks.check(actor, address, payee.name)).check
         return kept if told and found.match is PayeeMatch.UNAVAILABLE else found
-
-
-def _as_payment(
-    actor: Actor, request: PaymentRequest, draft: Draft, now: datetime
-) -> Payment:
-    """Show limits and approval the payment that it would be."""
-    return Payment(
-        id=PaymentId.new(),
-        customer=actor.known_customer,
-        device=actor.known_device,
-        idempotency_key=request.key,
-        state=lifecycle.moved(None, Event.CREATED),
-        from_account=draft.account.id,
-        destination=draft.destination,
-        amount=draft.amount,
-        fee=draft.fee,
-        rail=draft.rail,
-        reference=draft.reference,
-        note=draft.note,
-        authorise_by=None,
-        created_at=now,
-    )

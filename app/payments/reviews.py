@@ -12,7 +12,7 @@ from app.auth.standing import Staff, require_staff
 from app.clock import Clock
 from app.database import Tx
 from app.errors import ErrorCode, NotAllowed, NotFound
-from app.ids import MalformedId, PaymentId, request_id
+from app.ids import MalformedId, PaymentId
 from app.integrations.fraud import MalformedFacts, RiskDecision, RiskEngine
 from app.payments import decisions, moves, news, records
 from app.payments.decisions import Decided
@@ -168,19 +168,13 @@ class Reviews:
 
 
 def _entry(staff: Staff, payment: Payment, move: Move, truth: str) -> audit.Entry:
-    return audit.Entry(
-        action=f"payment.{truth}_by_review",
-        at=move.at,
-        request_id=request_id(),
+    return staff.entry(
+        f"payment.{truth}_by_review",
+        move.at,
         customer=payment.customer,
-        actor_kind=audit.ActorKind.STAFF,
-        actor_id=staff.name[:64],
         object=str(payment.id),
         code=payment.reason,
-        detail={
-            "amount": f"{payment.amount.minor} {payment.amount.currency}",
-            "reason": staff.reason,
-        },
+        detail={"amount": f"{payment.amount.minor} {payment.amount.currency}"},
     )
 
 

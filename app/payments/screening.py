@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from app import database, telemetry
+from app.auth import failures
 from app.auth.actor import Actor
 from app.clock import Clock
 from app.database import Tx
@@ -25,7 +26,7 @@ from app.integrations.fraud import (
     RiskReason,
     Velocity,
 )
-from app.payments.intake import Draft
+from app.payments.draft import Draft
 from app.payments.payment import DestinationKind
 from app.rows import Row
 from app.settings import Settings
@@ -82,9 +83,7 @@ _ALL = (
     "(SELECT count(*) FROM (SELECT id FROM payment WHERE payee_key = $9 "
     "AND customer_id = $1 AND state = 'SETTLED' LIMIT 1) paid) AS paid, "
     "(SELECT cooling_until FROM beneficiary WHERE id = $10) AS payee_cooling, "
-    "(SELECT bound_at FROM device WHERE id = $11) AS bound_at, "
-    "(SELECT CAST(coalesce(sum(count), 0) AS BIGINT) FROM failure_day "
-    f"WHERE customer_id = $1 AND hour > $6) AS failed, {_VELOCITY}"
+    f"{failures.measured('$1', '$11', '$6')}, {_VELOCITY}"
 )
 
 

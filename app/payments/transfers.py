@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import Self
 
 from app import database, telemetry
+from app.auth import denials
 from app.auth.actor import Actor
 from app.auth.challenge import (
     Answer,
@@ -44,10 +45,11 @@ from app.clock import Clock
 from app.database import Tx
 from app.errors import NotAllowed
 from app.ids import ChallengeId, PaymentId
-from app.payments import approval, decisions, denials, moves, news, records
+from app.payments import approval, decisions, moves, news, records
 from app.payments.creation import Creation
+from app.payments.draft import PayeeFacts
 from app.payments.endings import Endings
-from app.payments.intake import Intake, PayeeFacts
+from app.payments.intake import Intake
 from app.payments.lifecycle import Event, State, Status
 from app.payments.limits import Limits
 from app.payments.moves import Move

@@ -100,13 +100,16 @@ def not_booked(code: PortCode, provider_ref: str | None = None) -> NotBooked:
 def of_transfer(outcome: Outcome[RailAnswer]) -> Verdict:
     """Judge the answer of a rail that books in one call.
 
-    Anything but SETTLED in an Ok is not in that rail's contract, so it proves nothing.
+    Anything but SETTLED in an Ok is not in that rail's contract, so it proves nothing;
+    nor does an id known with another body: that one may have moved money.
     """
     match outcome:
         case Ok(RailAnswer(status=RailStatus.SETTLED), provider_ref):
             return Booked(provider_ref)
         case Ok(answer):
             return Unsure(f"an atomic rail answered {answer.status}")
+        case Rejected(code=PortCode.DUPLICATE_MISMATCH):
+            return Unsure("the core knows this id with another body")
         case Rejected(code, provider_ref):
             return not_booked(code, provider_ref)
         case Unknown(cause, ask_after_s):

@@ -74,6 +74,7 @@ class Faults:
         self.once: dict[str, list[Fault]] = {}
         self.chance: Callable[[str], Fault] = lambda _name: Fault.NONE
         self.calls: list[str] = []
+        self.asked: list[tuple[OpKind, OpContext]] = []
 
     def plan(self, name: str, *faults: Fault) -> None:
         """Let the next calls of one name fail, one after the other."""
@@ -147,6 +148,7 @@ class FaultyCore:
     async def lookup(
         self, op: OpRef, kind: OpKind, context: OpContext
     ) -> Outcome[Posting | Hold | None]:
+        self._faults.asked.append((kind, context))
         return await self._faults.through(
             "lookup", lambda: self._core.lookup(op, kind, context)
         )
@@ -234,6 +236,13 @@ class Track:
         if at_once and answer.status is RailStatus.REJECTED:
             return Rejected(answer.code or PortCode.PAYEE_INVALID, _ref(op))
         return Ok(answer, _ref(op))
+
+    def address_of(
+        self, number: str, bank_code: str, *, ours: bool
+    ) -> PayeeAddress | None:
+        if not ours:
+            return None
+        return PayeeAddress(scheme="INTERNAL", number=number, bank_code=bank_code)
 
     async def resolve_payee(self, address: PayeeAddress) -> PayeeName:
         return PayeeName(name="Ben Okafor", masked=address.number[-4:])

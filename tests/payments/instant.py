@@ -18,6 +18,7 @@ from app.integrations.rails import (
     RailStatus,
     Settles,
 )
+from app.integrations.rails.imps import wire
 from app.integrations.webhooks import Forged
 from app.money import zero
 
@@ -49,6 +50,11 @@ class Instant:
         self.orders: dict[OpRef, PaymentOrder] = {}
         self.asked: list[PayeeAddress] = []
         self.events: list[RailEvent] = []
+
+    def address_of(
+        self, number: str, bank_code: str, *, ours: bool
+    ) -> PayeeAddress | None:
+        return wire.address_of(number, bank_code, ours=ours)
 
     async def resolve_payee(self, address: PayeeAddress) -> PayeeName:
         self.asked.append(address)

@@ -60,6 +60,11 @@ class Line:
             return Unknown("the answer was lost")
         return await self._rail.status(op, context)
 
+    def address_of(
+        self, number: str, bank_code: str, *, ours: bool
+    ) -> PayeeAddress | None:
+        return self._rail.address_of(number, bank_code, ours=ours)
+
     async def resolve_payee(self, address: PayeeAddress) -> PayeeName:
         return await self._rail.resolve_payee(address)
 

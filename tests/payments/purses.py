@@ -5,6 +5,7 @@ from datetime import timedelta
 from app import database
 from app.auth.errors import CoolingPeriod, StepUpRequired
 from app.ids import PaymentId
+from app.money import Money
 from app.payments.errors import LimitExceeded
 from app.payments.limit import Limit, LimitWindow
 from app.payments.limits import Chosen
@@ -12,7 +13,6 @@ from app.payments.payment import Payment, PaymentRequest
 from app.rows import Scalar
 from tests.payments.handset import Phone
 from tests.payments.town import Town
-from tests.payments.world import inr
 
 DAY = timedelta(days=1)
 
@@ -79,8 +79,8 @@ async def chosen(
 ) -> Chosen:
     """Set a limit, the day's if none is named, with the step-up it takes."""
     by = phone or town.asha
-    subject = str((limit or await limit_of(town, phone=by)).id)
-    most = inr(minor)
+    wanted = limit or await limit_of(town, phone=by)
+    subject, most = str(wanted.id), Money(minor, wanted.max.currency)
     try:
         return await town.bank.limits.choose(by.actor, subject, most)
     except StepUpRequired as needed:

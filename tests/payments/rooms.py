@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.accounts.accounts import Accounts
 from app.accounts.balances import Balances
+from app.accounts.sheet import LocalSheet
 from app.auth.challenges import Challenges
 from app.auth.directory import Directory
 from app.auth.lockout import Lockout
@@ -109,7 +110,8 @@ def rooms_of(
     accounts = Accounts(
         core=core, core_name="embedded", vault=vault, bank_code=BANK_CODE
     )
-    balances = Balances(core=core)
+    sheet = LocalSheet(core, clock)
+    balances = Balances(sheet=sheet)
     customers = Customers(
         clock=clock,
         vault=vault,

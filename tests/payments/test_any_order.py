@@ -75,6 +75,17 @@ class Life:
             await approved(town, self.phone, payment.id)
         self.sent.append(payment)
 
+    async def pay_plainly(self) -> None:
+        """Pay one minor unit when nothing goes wrong: in a new month it must settle."""
+        town, day = self.rail_town.town, self.today()
+        self.rail_town.track.fate = SETTLES
+        self.rail_town.faults.once.clear()
+        made = await tried(town, self.phone, town.to_ben(1))
+        assert made is not None
+        self._count(day, 1)
+        self.live[made] = day
+        await approved(town, self.phone, made.id)
+
     async def word(self) -> None:
         """Let the rail say anything about anything, once or twice."""
         known = [
@@ -89,15 +100,24 @@ class Life:
 
     async def pass_time(self) -> None:
         """Move on, back, over midnight, or over the end of the month; sign in anew."""
-        clock = self.rail_town.town.bank.clock
-        month_end = _month_end(clock.today()) - clock.now().replace(tzinfo=None)
         step = self.chance.choice(
             (
                 *(timedelta(minutes=minutes) for minutes in (-40, 1, 7, 240, 900)),
                 timedelta(days=1),
-                month_end,
+                self._to_month_end(),
             )
         )
+        await self._passed(step)
+
+    async def month_over(self) -> None:
+        """Move on into the next month."""
+        await self._passed(self._to_month_end())
+
+    def _to_month_end(self) -> timedelta:
+        clock = self.rail_town.town.bank.clock
+        return _month_end(clock.today()) - clock.now().replace(tzinfo=None)
+
+    async def _passed(self, step: timedelta) -> None:
         await self.rail_town.pass_time(step.total_seconds())
         customer = self.rail_town.town.current.customer
         self.phone = await self.rail_town.town.bank.a_phone(customer)
@@ -166,7 +186,12 @@ async def test_any_order_of_words_and_midnights_is_counted_right_and_ends(
         if (await rail_town.now(payment)).state in SENT:
             await rail_town.hear(payment, RailStatus.SETTLED)
     await life.compared()
+    moved = life.settled
+    await life.month_over()
+    await life.pay_plainly()
+    await rail_town.pass_time(60)
+    await life.compared()
 
-    assert life.settled > 0
+    assert life.settled == moved + 1  # many a plan settles nothing before
     assert (await counted())[0] == 0
     assert await open_holds() == 0

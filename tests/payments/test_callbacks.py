@@ -298,6 +298,29 @@ async def test_a_call_that_cannot_be_handled_waits_and_keeps_no_other_waiting(
     assert await called.kept() == 0
 
 
+async def test_handled_calls_are_forgotten_batch_by_batch_and_open_ones_kept(
+    called: Called,
+) -> None:
+    bank = called.abroad.town.bank
+    for number in range(5):
+        await called.call(f"evt_{number}", called.said("ACCEPTED"))
+    await bank.callbacks.turn()
+    kept_until = bank.clock.now() + timedelta(seconds=1)
+    bank.clock.move(seconds=2)
+    await called.call("evt_later", called.said("ACCEPTED"))
+    await bank.callbacks.turn()
+    await called.call("evt_open", called.said("SETTLED"))
+
+    async with database.watched_statements() as seen:
+        gone = await prune(kept_until, batch=2)
+    again = await prune(kept_until, batch=2)
+
+    deletes = [one for one in seen if one.startswith("DELETE FROM inbound_event")]
+    assert (gone, again, len(deletes)) == (5, 0, 4)
+    left = await database.read("SELECT event_id FROM inbound_event ORDER BY event_id")
+    assert [row.get("event_id", str) for row in left] == ["evt_later", "evt_open"]
+
+
 @pytest.mark.parametrize(
     ("sql", "name"),
     [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app import database
+from app import database, review_desk
 from app.auth.standing import Staff
 from app.errors import NotAllowed, NotFound, ValidationFailed
 from app.integrations.rails import RailStatus
@@ -42,7 +42,7 @@ async def test_staff_writes_what_the_records_of_the_rail_say(
     with pytest.raises(NotAllowed):
         await desk.decide(DESK, str(kept.id), settled=settled)
     await rail_town.pass_time(TWO_DAYS_S)
-    lines = await desk.lines(DESK)
+    lines = await review_desk.unsure(desk, DESK)
 
     ended = await desk.decide(DESK, str(kept.id), settled=settled)
 
@@ -62,7 +62,7 @@ async def test_staff_writes_what_the_records_of_the_rail_say(
         ),
         ("staff.doubts_listed", "Mira"),
     ]
-    assert await desk.lines(DESK) == ["Nobody has a doubt."]
+    assert await review_desk.unsure(desk, DESK) == ["Nobody has a doubt."]
 
 
 async def test_staff_need_not_wait_for_the_timetable(rail_town: RailTown) -> None:
@@ -88,7 +88,7 @@ async def test_money_that_cannot_be_credited_back_is_staffs_too(
     await rail_town.hear(paid, RailStatus.RETURNED)
 
     await rail_town.pass_time(TWO_DAYS_S)
-    lines = await desk.lines(DESK)
+    lines = await review_desk.unsure(desk, DESK)
     rail_town.faults.once.clear()
     ended = await desk.ask(DESK, str(paid.id))
 
@@ -108,7 +108,7 @@ async def test_who_and_why_and_which_must_be_right(rail_town: RailTown) -> None:
     with pytest.raises(ValidationFailed):
         await desk.ask(Staff(name="Mira", reason=""), str(kept.id))
     with pytest.raises(ValidationFailed):
-        await desk.lines(Staff(name="", reason="x"))
+        await desk.unsure(Staff(name="", reason="x"))
     with pytest.raises(NotAllowed):
         await desk.decide(DESK, str(kept.id), settled=False)
 

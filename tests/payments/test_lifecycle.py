@@ -1,11 +1,15 @@
 """The table of legal moves: whole, closed, and never back from an end."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.payments import lifecycle
 from app.payments.lifecycle import FINAL, MOVES, Event, IllegalMove, State, Status
+
+STEPS = Path(__file__).resolve().parents[2] / "app/migrations"
 
 
 def test_a_payment_inside_the_bank_goes_from_creation_to_settled() -> None:
@@ -169,3 +173,17 @@ def test_from_every_open_state_an_end_is_reachable(choices: list[int]) -> None:
                 frontier.append(end)
 
     assert reachable & FINAL
+
+
+def test_an_sql_list_has_the_words_of_the_partial_indexes_in_their_order() -> None:
+    words = lifecycle.listed(FINAL)
+
+    assert words == (
+        "'SETTLED', 'DECLINED', 'FAILED', 'REVERSED', 'CANCELLED', 'EXPIRED'"
+    )
+    for engine in ("sqlite", "postgres"):
+        guards = (STEPS / f"{engine}.sql").read_text()
+        assert f"WHERE state NOT IN ({words})" in guards
+    assert lifecycle.listed(lifecycle.BOOKED) == "'SETTLED', 'REVERSED'"
+    assert lifecycle.BOOKED | lifecycle.NOTHING_MOVED == FINAL
+    assert lifecycle.listed(()) == ""

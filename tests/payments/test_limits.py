@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.accounts import accounts
 from app.auth.errors import CoolingPeriod, InvalidCredential
 from app.errors import NotSupported
 from app.integrations.outcome import PortCode, Rejected
@@ -15,7 +16,16 @@ from app.payments.errors import LimitExceeded
 from app.payments.lifecycle import Status
 from app.payments.limit import LimitWindow
 from app.payments.payment import Payment
-from tests.payments.purses import DAY, approved, counted, limit_of, policy, run, tried
+from tests.payments.purses import (
+    DAY,
+    approved,
+    chosen,
+    counted,
+    limit_of,
+    policy,
+    run,
+    tried,
+)
 from tests.payments.town import Town
 from tests.payments.world import NOTHING_MOVED, inr, open_bank
 
@@ -254,6 +264,24 @@ async def test_a_currency_without_limits_is_not_paid_in(town: Town) -> None:
         await town.bank.transfers.create(town.asha.actor, wish)
 
     assert await town.bank.everything_of(*ALL) == before
+
+
+async def test_an_account_that_no_list_shows_has_its_limits_too(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits, actor = town.bank.limits, town.asha.actor
+    await town.bank.an_account(town.current.customer, name="The 51st", currency="EUR")
+    monkeypatch.setattr(accounts, "LISTED_MAX", 1)
+
+    shown = await limits.of(actor)
+    of_payee = (await limits.of_payees(actor, [town.payee.id]))[town.payee.id]
+    day = next(one for one in shown if (one.window, one.max.currency) == ("DAY", "EUR"))
+    set_to = await chosen(town, 1_000, limit=day)
+
+    assert {one.max.currency for one in shown} == {"INR", "EUR"}
+    assert of_payee.cooling is not None
+    assert of_payee.cooling.currency == "INR"
+    assert (set_to.limit.max, set_to.limit.currency) == (1_000, "EUR")
 
 
 # ------------------------------------------------------------------ new payees

@@ -131,7 +131,6 @@ async def test_a_frozen_ledger_keeps_the_payment_until_it_moves_again(
         (PortCode.PAYEE_INVALID, ErrorCode.PAYEE_REJECTED),
         (PortCode.LIMIT_EXCEEDED, ErrorCode.LIMIT_EXCEEDED),
         (PortCode.VALIDATION, ErrorCode.SERVICE_UNAVAILABLE),
-        (PortCode.DUPLICATE_MISMATCH, ErrorCode.SERVICE_UNAVAILABLE),
     ],
 )
 async def test_a_definite_no_declines_with_its_reason_and_moves_nothing(
@@ -146,6 +145,19 @@ async def test_a_definite_no_declines_with_its_reason_and_moves_nothing(
     assert await town.bank.available(town.current) == 100_000
     payees, _ = await town.bank.payees.page(town.asha.actor, first=1)
     assert payees[0].last_paid_at is None
+
+
+async def test_an_id_that_the_core_knows_with_another_body_is_a_doubt(
+    town: Town,
+) -> None:
+    town.bank.line.instead = [Rejected(PortCode.DUPLICATE_MISMATCH)]
+
+    unsure = await approved(town)
+
+    assert unsure.status is Status.PENDING_CONFIRMATION
+    assert await town.bank.available(town.current) == 100_000
+    await town.bank.carried_on()
+    assert (await town.bank.now(unsure.id)).status is Status.SETTLED
 
 
 async def test_an_atomic_rail_that_only_accepts_proves_nothing(town: Town) -> None:

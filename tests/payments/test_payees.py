@@ -10,14 +10,31 @@ import pytest
 from app import database
 from app.auth.challenge import Challenge
 from app.auth.errors import StepUpRequired
-from app.errors import Conflict, IdempotencyKeyReused, NotFound, ValidationFailed
+from app.clock import StoppedClock
+from app.errors import (
+    Conflict,
+    IdempotencyKeyReused,
+    NotFound,
+    Refusal,
+    ValidationFailed,
+)
+from app.holders import Holders
 from app.ids import BeneficiaryId, MalformedId
+from app.integrations.rails.on_us import OnUs
 from app.payments.beneficiary import BeneficiaryRequest, Saved
 from app.payments.errors import PayeeRejected
 from app.realtime.facts import BeneficiaryChanged
+from app.settings import Settings
+from app.vault import Vault
 from tests.payments.handset import Phone
-from tests.payments.town import Town
-from tests.payments.world import NOTHING_MOVED, a_key, a_staff_view, facts_of
+from tests.payments.town import Town, a_town
+from tests.payments.world import (
+    NOTHING_MOVED,
+    a_key,
+    a_staff_view,
+    facts_of,
+    open_bank,
+)
 
 
 async def another(town: Town, **changes: object) -> BeneficiaryRequest:
@@ -59,8 +76,6 @@ async def test_a_payee_is_saved_after_an_approval_that_shows_the_full_number(
     assert not saved.replayed
     now = town.bank.clock.now()
     assert saved.beneficiary.cooling_until == now + timedelta(days=1)
-    assert saved.beneficiary.cooling_at(now) == now + timedelta(days=1)
-    assert saved.beneficiary.cooling_at(now + timedelta(days=1)) is None
     assert saved.beneficiary.masked_account == f"••••{request.account_number[-4:]}"
     told = await facts_of(saved.beneficiary.customer)
     changed = [fact for fact in told if isinstance(fact, BeneficiaryChanged)]
@@ -203,6 +218,51 @@ async def test_an_own_account_is_no_payee_and_a_payee_is_saved_once(
         await town.bank.payees.create(town.asha.actor, spaced)
 
     assert await town.bank.everything_of(*NOTHING_MOVED) == before
+
+
+async def test_a_payee_of_this_bank_is_looked_up_once(town: Town) -> None:
+    bank = town.bank
+    holders = Holders(accounts=bank.accounts, customers=bank.customers)
+    bank.rails["INTERNAL"] = OnUs(bank.core, bank.clock, holders)
+    mine = await bank.payee_request(town.savings)
+    request = await another(town, name="Ben Okafor")
+
+    async with database.watched_statements() as seen:
+        await step_up(town, town.asha, request)
+    with pytest.raises(ValidationFailed):
+        await bank.payees.create(town.asha.actor, mine)
+
+    assert sum("number_lookup = " in one for one in seen) == 1
+
+
+async def test_an_account_that_no_rail_pays_to_is_no_payee(town: Town) -> None:
+    request = await another(town)
+    del town.bank.rails["INTERNAL"]
+    before = await town.bank.everything_of(*NOTHING_MOVED)
+
+    with pytest.raises(PayeeRejected):
+        await town.bank.payees.create(town.asha.actor, request)
+
+    assert await town.bank.everything_of(*NOTHING_MOVED) == before
+
+
+async def test_nobody_tries_numbers_of_this_bank_without_end(
+    bank_database: Settings, clock: StoppedClock, vault: Vault
+) -> None:
+    strict = bank_database.model_copy(update={"limit_factor": 1})
+
+    async with open_bank(strict, clock, vault) as opened:
+        town = await a_town(opened)
+        request = await another(town)
+        noes: list[str] = []
+        for number in range(21):
+            guess = replace(request, account_number=f"501099999999{number:02}")
+            with pytest.raises(Refusal) as refused:
+                await opened.payees.create(town.asha.actor, guess)
+            noes.append(type(refused.value).__name__)
+
+    assert set(noes) == {"PayeeRejected", "RateLimited"}
+    assert noes == sorted(noes)
 
 
 async def test_the_same_number_approved_twice_at_once_is_saved_once(

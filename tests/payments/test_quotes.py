@@ -8,6 +8,7 @@ import pytest
 from app import database, telemetry
 from app.clock import StoppedClock
 from app.ids import PaymentId
+from app.payments import records
 from app.payments.lifecycle import State
 from app.realtime.facts import BeneficiaryChanged
 from app.settings import Settings
@@ -264,7 +265,7 @@ async def test_what_is_quoted_is_what_is_paid(abroad: Abroad) -> None:
     }
     assert payment["destination"] == {"id": payee}
     assert payment["challenge"]["display"]["payeeAddress"] == DEV
-    found = await abroad.town.bank.transfers.of_bank(PaymentId.parse(payment["id"]))
+    found = await records.find(PaymentId.parse(payment["id"]))
     assert found is not None
     assert (found.destination.account, found.destination.dst) == (None, "")
 

@@ -7,9 +7,10 @@ from typing import Any, cast
 import pytest
 
 from app import database
+from app.accounts.sheet import LocalCore, LocalSheet
 from app.accounts.transactions import Transactions
 from app.errors import ErrorCode
-from app.integrations.core_banking import CoreBank, CoreTxn, Hold, Narrative, TxnQuery
+from app.integrations.core_banking import CoreTxn, Hold, Narrative, TxnQuery
 from app.integrations.outcome import Ok, OpRef
 from app.money import Money
 from app.payments.payment import Payment
@@ -37,9 +38,8 @@ class WithRows:
         bank = town.bank
         self.bank = bank
         self.transactions = Transactions(
-            core=core or bank.core,  # type: ignore[arg-type]  # what a page asks for
+            sheet=LocalSheet(core or bank.core, bank.clock),  # type: ignore[arg-type]  # what a page asks for
             accounts=bank.accounts,
-            clock=bank.clock,
         )
 
     def __getattr__(self, name: str) -> object:
@@ -178,7 +178,7 @@ async def release(town: Town, hold: Hold) -> None:
 class Telling:
     """A core that tells why it declined a row, and what was asked for abroad."""
 
-    def __init__(self, core: CoreBank, code: str) -> None:
+    def __init__(self, core: LocalCore, code: str) -> None:
         self.caps = core.caps
         self.core = core
         self.code = code

@@ -9,6 +9,7 @@ import pytest
 
 from app import database
 from app.errors import ErrorCode
+from app.integrations.core_banking import OpKind
 from app.integrations.outcome import PortCode
 from app.integrations.rails import RailStatus
 from app.payments.lifecycle import State, Status
@@ -61,6 +62,21 @@ async def test_the_end_of_a_hold_is_tried_until_the_core_does_it(
         *["REJECTED"] * 7,
         "OK",
     ]
+
+
+@pytest.mark.only("sqlite")
+async def test_who_asks_for_an_end_names_what_it_ends(rail_town: RailTown) -> None:
+    rail_town.faults.plan("capture", Fault.LOST_AFTER)
+    paid = await rail_town.carried_through(await rail_town.pay())
+    rail_town.faults.plan("reverse", Fault.LOST_AFTER)
+    await rail_town.hear(paid, RailStatus.RETURNED)
+    await rail_town.pass_time(61)
+
+    ((_, _, hold),) = await ops_of(paid.id, Kind.HOLD)
+    ((_, _, capture),) = await ops_of(paid.id, Kind.CAPTURE)
+    told = {kind: context.earlier for kind, context in rail_town.faults.asked}
+    assert told == {OpKind.CAPTURE: hold, OpKind.REVERSE: capture}
+    assert (await rail_town.now(paid)).status is Status.REVERSED
 
 
 # ------------------------------------------------------------------ after the end

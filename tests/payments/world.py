@@ -25,6 +25,7 @@ from app.integrations.core_banking import AccountKind, AccountState
 from app.integrations.fraud.rules import OURS, Rules
 from app.integrations.outcome import Ok, OpRef
 from app.money import Money
+from app.payments import records
 from app.payments.beneficiary import Beneficiary, BeneficiaryRequest
 from app.payments.callbacks import Callbacks
 from app.payments.jobs import Jobs
@@ -190,7 +191,7 @@ class Bank(Rooms):
 
     async def now(self, payment: PaymentId) -> Payment:
         """Give a payment as it stands."""
-        found = await self.transfers.of_bank(payment)
+        found = await records.find(payment)
         assert found is not None
         return found
 

@@ -13,10 +13,13 @@ from typing import Protocol
 from uuid import UUID
 
 from app.clock import Clock
+from app.ids import CustomerId
 from app.integrations.core_banking import CoreBank, OpContext
 from app.integrations.outcome import OpRef, Outcome, PortCode
 from app.money import Money
 
+# Schemes of accounts of this bank: anybody's by its number, the payer's own by its id.
+INTERNAL, OWN = "INTERNAL", "OWN"
 ASK_PLAN = (5, 15, 30, 60, 180)
 ASK_EVERY_S = 600
 
@@ -89,11 +92,13 @@ class PayeeName:
         name: in full: it is compared with what the customer wrote, never shown.
         masked: as that bank lets it be shown.
         bank_name: of the payee's bank, if told.
+        holder: who that is, where the account is of this bank and the rail knows.
     """
 
     name: str = field(repr=False)
     masked: str
     bank_name: str | None = None
+    holder: CustomerId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ class PaymentOrder:
     payer_masked: str
     payee_name: str
     payee_masked: str
-    scheme: str = "INTERNAL"
+    scheme: str = INTERNAL
     payee_address: str | None = field(default=None, repr=False)
     payee_bank_code: str | None = None
 
@@ -182,6 +187,18 @@ class PaymentRail(Protocol):
     """One rail. It is given the opened CoreBank port, so it needs no other adapter."""
 
     caps: RailCaps
+
+    def address_of(
+        self, number: str, bank_code: str, *, ours: bool
+    ) -> PayeeAddress | None:
+        """Recognise an account by the form of its number; None: not this rail's.
+
+        Args:
+            number: without spaces and hyphens, letters in upper case.
+            bank_code: of its bank, letters in upper case.
+            ours: that is this bank.
+        """
+        ...
 
     async def resolve_payee(self, address: PayeeAddress) -> PayeeName:
         """Ask who stands behind an address.

@@ -15,6 +15,8 @@ from app.integrations.core_banking import (
 )
 from app.integrations.outcome import Ok, OpRef, Outcome, Rejected, Unknown
 from app.integrations.rails import (
+    INTERNAL,
+    OWN,
     Callback,
     Names,
     PayeeAddress,
@@ -51,13 +53,21 @@ class OnUs:
     def __init__(self, core: CoreBank, clock: Clock, names: Names) -> None:
         self.caps = RailCaps(
             rail=RAIL,
-            schemes=frozenset({"OWN", RAIL}),
+            schemes=frozenset({OWN, INTERNAL}),
             settles=Settles.ATOMIC,
             native_idempotency=core.caps.native_idempotency,
         )
         self._core = core
         self._clock = clock
         self._names = names
+
+    def address_of(
+        self, number: str, bank_code: str, *, ours: bool
+    ) -> PayeeAddress | None:
+        """Take every account of this bank, and no other."""
+        if not ours:
+            return None
+        return PayeeAddress(scheme=INTERNAL, number=number, bank_code=bank_code)
 
     async def resolve_payee(self, address: PayeeAddress) -> PayeeName:
         """Name the holder of an account of this bank.

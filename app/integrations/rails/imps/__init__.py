@@ -5,14 +5,9 @@ twice is one. An order is believed done or refused only on the rail's own final 
 everything else is Unknown and is asked about. Source: banking.md sections 5 and 6.4.
 """
 
-import re
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from pathlib import Path
-from types import MappingProxyType
 from typing import assert_never
-from uuid import UUID
 
 from pydantic import AnyHttpUrl, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -22,13 +17,12 @@ from app.clock import Clock
 from app.errors import NotFound
 from app.integrations.breaker import BreakerState
 from app.integrations.core_banking import CoreBank, OpContext
-from app.integrations.exchange import Answer, Ask, from_json
+from app.integrations.exchange import Answer, Ask
 from app.integrations.http import Partner
 from app.integrations.outcome import (
     AuthFailed,
     BreakerOpen,
     ContractBroken,
-    Ok,
     OpRef,
     Outcome,
     PortCode,
@@ -45,48 +39,21 @@ from app.integrations.rails import (
     RailCaps,
     RailEvent,
     RailQuote,
-    RailStatus,
     Settles,
 )
-from app.integrations.webhooks import Forged, WebhookVerifier
-from app.money import MINOR_MAX, Money, zero
-from app.telemetry import log
+from app.integrations.rails.imps import wire
+from app.integrations.webhooks import WebhookVerifier
+from app.money import zero
 
-RAIL = "IMPS"
-CURRENCY = "INR"
 MAX_MINOR = 50_000_000  # 5 lakh rupees: NPCI's cap of one IMPS payment by account
 PAY = "/imps/payments"
 STATUS = "/imps/payments/{id}"
 NAMES = "/imps/name-enquiry"
 _ARRIVES = timedelta(seconds=30)
 _NAME_S = 3.0  # a confirm screen waits for it
-_RRN = re.compile(r"[0-9]{12}", re.ASCII)
 _NEVER_SEEN = 404
 _NOBODY = 404
 _NO_ENTRY = {401, 403}
-# What a "no" of the rail's door means: it took nothing in. A 409 is not among them, for
-# it says that something lies under this id.
-_REFUSALS: Mapping[int, PortCode] = MappingProxyType(
-    {
-        400: PortCode.VALIDATION,
-        413: PortCode.VALIDATION,
-        422: PortCode.VALIDATION,
-    }
-)
-# Why the rail, or the payee's bank, said no.
-_REASONS: Mapping[str, PortCode] = MappingProxyType(
-    {
-        "ACCOUNT_BLOCKED": PortCode.PAYEE_INVALID,
-        "ACCOUNT_CLOSED": PortCode.PAYEE_INVALID,
-        "ACCOUNT_NOT_FOUND": PortCode.PAYEE_INVALID,
-        "BANK_UNAVAILABLE": PortCode.NOT_SUPPORTED,
-        "INSUFFICIENT_FUNDS": PortCode.INSUFFICIENT_FUNDS,
-        "LIMIT_EXCEEDED": PortCode.LIMIT_EXCEEDED,
-        "RETURNED_BY_PAYEE_BANK": PortCode.PAYEE_INVALID,
-    }
-)
-_MOST = MINOR_MAX // 100  # a greater number, 1E+999999 too, is no amount of money
-_UNSURE = "UNKNOWN"  # the rail's own word for an order it cannot tell about yet
 
 
 class Settings(BaseSettings):
@@ -134,17 +101,23 @@ class Imps:
         undo_first_s: int = 0,
     ) -> None:
         self.caps = RailCaps(
-            rail=RAIL,
-            schemes=frozenset({RAIL}),
+            rail=wire.RAIL,
+            schemes=frozenset({wire.RAIL}),
             settles=Settles.TWO_PHASE,
             undo_first_s=undo_first_s,
             max_minor=MAX_MINOR,
-            currency=CURRENCY,
+            currency=wire.CURRENCY,
             calls=not verifier.is_deaf,
         )
         self.partner = partner
         self._clock = clock
         self._verifier = verifier
+
+    def address_of(
+        self, number: str, bank_code: str, *, ours: bool
+    ) -> PayeeAddress | None:
+        """Recognise an account of another Indian bank: 9 to 18 digits and an IFSC."""
+        return wire.address_of(number, bank_code, ours=ours)
 
     async def resolve_payee(self, address: PayeeAddress) -> PayeeName:
         """Ask the payee's bank who holds an account.
@@ -159,20 +132,13 @@ class Imps:
         if answer.status == _NOBODY:
             raise NotFound
         self._admitted(answer)
-        found = answer.body if answer.is_success else None
-        match found:
-            case {"name": str(name), "maskedName": str(masked), **rest}:
-                bank = rest.get("bankName")
-                return PayeeName(
-                    name=name,
-                    masked=masked,
-                    bank_name=bank if isinstance(bank, str) else None,
-                )
-            case _:
-                raise ContractBroken(
-                    f"{self.partner.name}: a name enquiry answered {answer.status}",
-                    component=self.partner.component,
-                )
+        found = wire.name_of(answer.body) if answer.is_success else None
+        if found is None:
+            raise ContractBroken(
+                f"{self.partner.name}: a name enquiry answered {answer.status}",
+                component=self.partner.component,
+            )
+        return found
 
     async def quote(self, order: PaymentOrder) -> RailQuote:
         """Free of charge; the rail promises half a minute.
@@ -195,23 +161,11 @@ class Imps:
         Raises:
             NotSent: nothing left this process; also Busy, BreakerOpen and AuthFailed.
         """
-        body = {
-            "id": str(op.id),
-            "amount": _decimal(order.amount),
-            "currency": order.amount.currency,
-            "payer": {"name": order.payer_name, "account": order.payer_masked},
-            "payee": {
-                "name": order.payee_name,
-                "account": order.payee_address,
-                "ifsc": order.payee_bank_code,
-            },
-            "reference": order.reference,
-        }
         ask = Ask(
             "POST",
             PAY,
             headers={"idempotency-key": str(op.id)},
-            body=body,
+            body=wire.written(op, order),
             op_id=op.id,
         )
         found = await self.partner.write(ask)
@@ -220,12 +174,12 @@ class Imps:
                 return found
             case Answer():
                 self._admitted(found)
-                code = _REFUSALS.get(found.status)
+                code = wire.REFUSALS.get(found.status)
                 if code is not None:
                     return Rejected(code, detail=f"status {found.status}")
                 if not found.is_success:
                     return self.partner.unlisted(ask, found)
-                return _outcome(found.body, op.id, order.amount)
+                return wire.outcome_of(found.body, op.id, order.amount)
             case _:
                 assert_never(found)
 
@@ -238,11 +192,11 @@ class Imps:
         ask = Ask("GET", STATUS, path={"id": str(op.id)}, op_id=op.id)
         answer = await self.partner.read(ask)
         self._admitted(answer)
-        if answer.status == _NEVER_SEEN and _says(answer.body, "NEVER_SEEN"):
+        if answer.status == _NEVER_SEEN and wire.says(answer.body, "NEVER_SEEN"):
             return Rejected(PortCode.NEVER_SEEN)
         if not answer.is_success:
             return self.partner.unlisted(ask, answer)
-        return _outcome(answer.body, op.id, context.amount)
+        return wire.outcome_of(answer.body, op.id, context.amount)
 
     def parse_callback(self, callback: Callback) -> list[RailEvent]:
         """Verify what came, then read it.
@@ -252,33 +206,7 @@ class Imps:
             Expired: signed too long ago.
         """
         event = self._verifier.verify(callback.headers, callback.body, callback.at)
-        try:
-            body = from_json(event.body)
-        except ValueError:
-            raise Forged("signed, but no JSON") from None
-        match body:
-            case {"type": "payment.updated", "data": {"id": str(op), **_rest} as data}:
-                answer = _answer(data)
-            case _:
-                raise Forged("signed, but in another form")
-        ref, amount = data.get("rrn"), _amount(data)
-        if answer is None or not isinstance(ref, str) or not _RRN.fullmatch(ref):
-            raise Forged("signed, but says nothing")
-        if amount is None:
-            raise Forged("signed, but about no amount of this rail")
-        try:
-            order = UUID(op)
-        except ValueError:
-            raise Forged("signed, but about no order") from None
-        return [
-            RailEvent(
-                op=order,
-                event_id=event.id,
-                answer=answer,
-                provider_ref=ref,
-                amount=amount,
-            )
-        ]
+        return [wire.event_of(event.body, event.id)]
 
     async def close(self) -> None:
         """Close the connections."""
@@ -291,70 +219,6 @@ class Imps:
                 f"{self.partner.name}: status {answer.status}",
                 component=self.partner.component,
             )
-
-
-def _outcome(body: object, op: UUID, asked: Money) -> Outcome[RailAnswer]:
-    """Read what the rail says of one order.
-
-    An answer about another order, or another amount, says nothing about ours.
-    """
-    if not isinstance(body, dict) or body.get("id") != str(op):
-        return Unknown("an answer about no order of ours")
-    if body.get("status") == _UNSURE:
-        return Unknown("the rail does not know yet")
-    answer, ref = _answer(body), body.get("rrn")
-    if answer is None or not isinstance(ref, str) or not _RRN.fullmatch(ref):
-        return Unknown("an answer out of contract")
-    if _amount(body) != asked:
-        log.error("rail_names_another_amount", partner=RAIL, op_id=str(op))
-        return Unknown("an answer about another amount")
-    return Ok(answer, ref)
-
-
-def _answer(body: Mapping[str, object]) -> RailAnswer | None:
-    """Read status, times and reason; None where they break the contract."""
-    status, at = body.get("status"), _instant(body.get("at"))
-    if not isinstance(status, str) or status not in set(RailStatus) or at is None:
-        return None
-    reason = body.get("reason")
-    code = None
-    if status in {RailStatus.REJECTED, RailStatus.RETURNED}:
-        code = _REASONS.get(str(reason))
-        if code is None:
-            log.error("rail_reason_unlisted", partner=RAIL, reason=str(reason)[:40])
-            code = PortCode.NOT_SUPPORTED
-    return RailAnswer(
-        RailStatus(status), at, expected_by=_instant(body.get("expectedBy")), code=code
-    )
-
-
-def _amount(body: Mapping[str, object]) -> Money | None:
-    """Read the amount, exactly; None where it is not one of this rail."""
-    value, currency = body.get("amount"), body.get("currency")
-    if currency != CURRENCY or not isinstance(value, Decimal | int):
-        return None
-    if isinstance(value, bool) or not 0 <= value <= _MOST:
-        return None
-    minor = int(value * 100)
-    return Money(minor, CURRENCY) if Decimal(minor).scaleb(-2) == value else None
-
-
-def _decimal(amount: Money) -> Decimal:
-    return Decimal(amount.minor).scaleb(-amount.exponent)
-
-
-def _instant(value: object) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        found = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return found.astimezone(UTC) if found.tzinfo else None
-
-
-def _says(body: object, code: str) -> bool:
-    return isinstance(body, dict) and body.get("code") == code
 
 
 async def connect(
