@@ -67,9 +67,10 @@ class Partner:
         refuses_before_work: statuses that this partner surely sends before any work;
             503 elsewhere may come from a proxy after the work.
         headers: sent with every call, for example credentials.
+        answer_bytes_max: a longer answer is none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  -- named, and all but the clock rarely given
         self,
         name: str,
         base_url: str,
@@ -78,6 +79,7 @@ class Partner:
         component: str = "TRANSFERS",
         refuses_before_work: frozenset[int] = frozenset(),
         headers: Mapping[str, str] | None = None,
+        answer_bytes_max: int = ANSWER_BYTES_MAX,
     ) -> None:
         parts = urlsplit(base_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -89,6 +91,7 @@ class Partner:
         self._base_url = base_url.rstrip("/")
         self._headers = dict(headers or {})
         self._refuses_before_work = refuses_before_work
+        self._answer_bytes_max = answer_bytes_max
         self._lanes = asyncio.Semaphore(LANES_MAX)
         self._retries = RETRY_PURSE
         self._client: httpx.AsyncClient | None = None
@@ -211,9 +214,8 @@ class Partner:
         async with self._lane():
             try:
                 async with asyncio.timeout(whole_s), self._sent(ask) as response:
-                    return self._judge(
-                        response.status_code, await _whole(response), response.headers
-                    )
+                    raw = await _whole(response, self._answer_bytes_max)
+                    return self._judge(response.status_code, raw, response.headers)
             except httpx.PoolTimeout:
                 raise self._not_sent(Busy, "no free connection") from None
             except (httpx.ConnectError, httpx.ConnectTimeout) as failure:
@@ -307,10 +309,10 @@ def _retry_after_s(headers: Mapping[str, str]) -> int:
     return min(int(text), RETRY_AFTER_S_MAX) if is_number else 1
 
 
-async def _whole(response: "httpx.Response") -> bytes:
-    body = b""
+async def _whole(response: "httpx.Response", most: int) -> bytes:
+    body = bytearray()
     async for part in response.aiter_bytes():
         body += part
-        if len(body) > ANSWER_BYTES_MAX:
+        if len(body) > most:
             raise _NoAnswer("the answer is too long")
-    return body
+    return bytes(body)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import stamina
+from structlog.testing import capture_logs
 
 from app.clock import StoppedClock
 from app.errors import Outage
@@ -119,6 +120,61 @@ async def test_a_word_of_the_rail_is_put_into_ours(
     assert isinstance(outcome, Ok)
     assert (outcome.value.status, outcome.value.code) == (RailStatus(status), code)
     assert (outcome.value.expected_by is None) == (not by)
+
+
+@pytest.mark.parametrize(
+    ("told", "logged"),
+    [
+        ("A_NEW_WORD", "A_NEW_WORD"),
+        ("PAYEE NAKUL MEHTA REFUSED", "unlisted"),
+        ("Nakul", "unlisted"),
+        ("A" * 33, "unlisted"),
+        ("A_NEW_WORD\n", "unlisted"),
+        (["NAKUL"], "unlisted"),
+        (None, "unlisted"),
+    ],
+)
+async def test_of_a_strange_reason_only_a_code_reaches_the_log(
+    told: object, logged: str
+) -> None:
+    with capture_logs() as logs:
+        outcome, _ = await answered(200, SAID | {"status": "REJECTED", "reason": told})
+
+    assert isinstance(outcome, Ok)
+    assert outcome.value.code is PortCode.NOT_SUPPORTED
+    found = [one for one in logs if one["event"] == "rail_reason_unlisted"]
+    assert [one["reason"] for one in found] == [logged]
+    assert "nakul" not in str(logs).lower()
+
+
+@pytest.mark.parametrize(
+    ("number", "bank_code", "ours", "reached"),
+    [
+        (KNOWN, "SAND0000001", False, True),
+        ("1" * 9, "SAND0ABC123", False, True),
+        ("1" * 18, "SAND0000001", False, True),
+        (KNOWN, "SAND0000001", True, False),
+        (KNOWN, "DEUTDEFF", False, False),
+        (KNOWN, "sand0000001", False, False),
+        (KNOWN, "SAND1000001", False, False),
+        ("1" * 8, "SAND0000001", False, False),
+        ("1" * 19, "SAND0000001", False, False),
+        ("4099A0000001", "SAND0000001", False, False),
+        ("\u0661" * 12, "SAND0000001", False, False),
+    ],
+)
+def test_it_recognises_indian_accounts_of_other_banks(
+    number: str,
+    bank_code: str,
+    ours: bool,  # noqa: FBT001  -- pytest parameter
+    reached: bool,  # noqa: FBT001  -- pytest parameter
+) -> None:
+    rail = a_rail("http://127.0.0.1:1")
+
+    found = rail.address_of(number, bank_code, ours=ours)
+
+    here = PayeeAddress(scheme="IMPS", number=number, bank_code=bank_code)
+    assert found == (here if reached else None)
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])

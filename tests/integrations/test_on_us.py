@@ -51,7 +51,6 @@ CAPS = CoreCaps(
     holds=True,
     partial_capture=True,
     native_idempotency=True,
-    event_feed=False,
     reverse=True,
 )
 

@@ -1,36 +1,19 @@
-"""What every rail promises, tried on each file of the folder, faults included."""
+"""What our own rails say beyond what the contract kit asks of every rail."""
 
 from collections.abc import AsyncIterator, Iterator
 
-import httpx
 import pytest
 import stamina
 
 from app import adapters
-from app.errors import NotFound
-from app.integrations.outcome import (
-    NotSent,
-    Ok,
-    Outcome,
-    PortCode,
-    Rejected,
-    Unknown,
-)
-from app.integrations.rails import Callback, RailAnswer, RailStatus, Settles
-from app.integrations.webhooks import Forged
-from tests.integrations.rail_benches import (
-    AT,
-    KNOWN,
-    NOBODY,
-    PORT,
-    Bench,
-    a_bench,
-    an_op,
-    context,
-)
-from tests.sandbox.world import an_open_world
+from app.integrations.outcome import Ok, PortCode, Rejected, Unknown
+from app.integrations.rails import RailStatus
+from app.money import zero
+from tests.integrations import imps_rig
+from tests.integrations.kit.rail_bench import RailBench, an_op
 
-NAMES = adapters.choices(PORT)
+PORT = "app.integrations.rails"
+NAMES = ["imps", "on_us"]
 
 
 @pytest.fixture(autouse=True)
@@ -40,138 +23,41 @@ def _tries_without_waiting() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def started_world() -> Iterator[httpx.Client]:
-    with an_open_world() as world:
-        yield world
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[imps_rig.ImpsRig]:
+    with imps_rig.rails(tmp_path_factory.mktemp("rig")) as opened:
+        yield opened
 
 
 @pytest.fixture
-def world(started_world: httpx.Client) -> Iterator[httpx.Client]:
-    yield started_world
-    started_world.delete("/_faults").raise_for_status()
-
-
-@pytest.fixture(params=NAMES)
-async def bench(
-    request: pytest.FixtureRequest, world: httpx.Client
-) -> AsyncIterator[Bench]:
-    """Give each rail of the folder in turn."""
-    async with a_bench(request.param, world) as opened:
+async def imps(rig: imps_rig.ImpsRig) -> AsyncIterator[RailBench]:
+    async with RailBench.opened(adapters.load(PORT, "imps"), rig) as opened:
         yield opened
 
 
 def test_every_rail_has_settings_of_its_own_block() -> None:
-    assert NAMES == ["imps", "on_us"]
+    assert adapters.choices(PORT) == NAMES
     for name in NAMES:
         prefix = adapters.load(PORT, name).Settings.model_config["env_prefix"]
         assert prefix == f"SIXPENCE_RAILS_{name.upper()}_"
 
 
-async def test_it_says_what_it_can(bench: Bench) -> None:
-    caps = bench.rail.caps
-
-    assert caps.schemes
-    assert caps.settles in Settles
-    assert list(caps.ask_plan) == sorted(caps.ask_plan)
-    assert caps.ask_every_s > 0
+async def test_the_instant_rail_costs_nothing(imps: RailBench) -> None:
+    assert (await imps.rail.quote(imps.order())).fee == zero("INR")
 
 
-async def test_it_names_who_is_paid_masked_or_says_nobody(bench: Bench) -> None:
-    found = await bench.rail.resolve_payee(bench.address())
-
-    assert found.name == "Dev Malhotra"
-    assert found.masked not in {"", found.name}
-    assert found.name not in repr(found)
-    with pytest.raises(NotFound):
-        await bench.rail.resolve_payee(bench.address(NOBODY))
-    assert KNOWN not in repr(bench.address())
-
-
-async def test_it_quotes_in_the_currency_of_the_order(bench: Bench) -> None:
-    told = await bench.rail.quote(bench.order())
-
-    assert (told.fee.minor, told.fee.currency) == (0, "INR")
-    assert told.arrives_by is None or told.arrives_by >= AT
-
-
-async def test_the_same_order_twice_is_one_payment_and_one_answer(
-    bench: Bench,
+@pytest.mark.parametrize("status", [503, 425, 418])
+async def test_a_status_that_says_nothing_is_unknown_and_asking_tells_the_truth(
+    imps: RailBench, rig: imps_rig.ImpsRig, status: int
 ) -> None:
-    op = an_op(f"twice {bench.rail.caps.rail}")
+    op = an_op()
+    rig.rule({"kind": "http-status", "reply": status, "count": 1})
 
-    answers = [await bench.rail.submit(op, bench.order()) for _ in range(2)]
-    asked = await bench.rail.status(op, context())
-
-    assert answers[0] == answers[1] == asked
-    assert settled(answers[0])
-    assert bench.effects([op]) == 1
-
-
-async def test_an_order_it_never_saw_is_said_so(bench: Bench) -> None:
-    op = an_op(f"never {bench.rail.caps.rail}")
-
-    found = await bench.rail.status(op, context())
-
-    assert isinstance(found, Rejected)
-    assert found.code is PortCode.NEVER_SEEN
-    assert bench.effects([op]) == 0
-
-
-async def test_what_nobody_signed_is_forged(bench: Bench) -> None:
-    body = b'{"type": "payment.updated", "data": {"status": "SETTLED"}}'
-
-    with pytest.raises(Forged):
-        bench.rail.parse_callback(Callback({}, body, AT))
-
-
-FAULTS = [
-    ("drop-before-work", {}, 0),
-    ("drop-after-work", {}, 1),
-    ("malformed-json", {}, 1),
-    ("http-status", {"reply": 500}, 0),
-    ("http-status", {"reply": 503}, 0),
-    ("http-status", {"reply": 425}, 0),
-    ("http-status", {"reply": 418}, 0),
-]
-
-
-@pytest.mark.parametrize(("kind", "more", "done"), FAULTS)
-async def test_an_answer_that_does_not_come_is_unknown_and_asking_tells_the_truth(
-    bench: Bench, kind: str, more: dict[str, object], done: int
-) -> None:
-    if bench.fault is None:
-        pytest.skip("no line between us and the books")
-    op = an_op(f"{kind} {more} {bench.rail.caps.rail}")
-    bench.fault({"kind": kind, "count": 1} | more)
-
-    lost = await bench.rail.submit(op, bench.order())
-    asked = await bench.rail.status(op, context())
-    again = await bench.rail.submit(op, bench.order())
+    lost = await imps.rail.submit(op, imps.order())
+    asked = await imps.rail.status(op, imps.context())
+    again = await imps.rail.submit(op, imps.order())
 
     assert isinstance(lost, Unknown)
-    assert settled(asked) == bool(done)
-    assert done or asked == Rejected(PortCode.NEVER_SEEN)
-    assert settled(again)
-    assert bench.effects([op]) == 1
-
-
-@pytest.mark.parametrize(
-    ("kind", "more"), [("429", {}), ("http-status", {"reply": 401})]
-)
-async def test_what_was_surely_not_taken_raises_and_has_no_effect(
-    bench: Bench, kind: str, more: dict[str, object]
-) -> None:
-    if bench.fault is None:
-        pytest.skip("no line between us and the books")
-    op = an_op(f"{kind} {more} {bench.rail.caps.rail}")
-    bench.fault({"kind": kind} | more)
-
-    with pytest.raises(NotSent):
-        await bench.rail.submit(op, bench.order())
-
-    assert bench.effects([op]) == 0
-
-
-def settled(outcome: Outcome[RailAnswer]) -> bool:
-    """Tell whether a rail said that the payee has the money."""
-    return isinstance(outcome, Ok) and outcome.value.status is RailStatus.SETTLED
+    assert asked == Rejected(PortCode.NEVER_SEEN)
+    assert isinstance(again, Ok)
+    assert again.value.status is RailStatus.SETTLED
+    assert await rig.effects([op]) == 1

@@ -15,6 +15,7 @@ class RawPartner:
 
     url: str = ""
     requests: list[bytes] = field(default_factory=list)
+    reply: Reply | None = None  # in place of the one that was given
 
     async def was_asked(self) -> None:
         """Wait for the first whole request."""
@@ -40,7 +41,7 @@ async def a_partner_that(
             if line.startswith(b"content-length:")
         ]
         partner.requests.append(head + await reader.readexactly(sum(size)))
-        return await reply(writer)
+        return await (partner.reply or reply)(writer)
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):

@@ -1,17 +1,25 @@
 """The CoreBank port: where the money is. Reads raise Outage, writes return Outcome.
 
-References (`ref`) are the core's own names of its objects, opaque to us.
+References (`ref`) are the core's own names of its objects, opaque to us. A core whose
+rows lie in our database is a `LocalBook` too; any other is `Remote`, and what it says
+is kept in the mirror of the accounts room (banking.md section 3 of the design).
 """
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 from app.database import Proof
 from app.ids import CustomerId
+from app.integrations.figures import AccountState as AccountState
+from app.integrations.figures import CoreBalance as CoreBalance
+from app.integrations.figures import CoreTxn as CoreTxn
+from app.integrations.figures import Look as Look
+from app.integrations.figures import OlderRows as OlderRows
+from app.integrations.figures import TxnQuery as TxnQuery
 from app.integrations.outcome import OpRef, Outcome
 from app.money import Money
 
@@ -25,16 +33,6 @@ class AccountKind(StrEnum):
     CREDIT = "CREDIT"
     LOAN = "LOAN"
     DEPOSIT = "DEPOSIT"
-
-
-class AccountState(StrEnum):
-    """What may move on an account."""
-
-    OPEN = "OPEN"
-    BLOCK_DEBIT = "BLOCK_DEBIT"
-    BLOCK_CREDIT = "BLOCK_CREDIT"
-    BLOCKED = "BLOCKED"
-    CLOSED = "CLOSED"
 
 
 class OpKind(StrEnum):
@@ -56,13 +54,28 @@ class CoreCaps:
     holds: bool
     partial_capture: bool
     native_idempotency: bool
-    event_feed: bool
     reverse: bool
 
 
 @dataclass(frozen=True, slots=True)
+class CoreCustomer:
+    """The two names of one customer: ours, and the number the bank's systems use."""
+
+    id: CustomerId
+    number: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class CoreAccount:
-    """An account as the core keeps it."""
+    """An account as the core keeps it.
+
+    Args:
+        ref: the core's name of it.
+        kind, name, masked_number, currency, state: what it is.
+        number: in full, as payers type it; None where we gave the number ourselves.
+        external_ref: a second name that some calls of the core want instead of `ref`.
+        can_hold: whether money on it can be held; else it only receives and shows.
+    """
 
     ref: str
     kind: AccountKind
@@ -70,18 +83,9 @@ class CoreAccount:
     masked_number: str
     currency: str
     state: AccountState
-
-
-@dataclass(frozen=True, slots=True)
-class CoreBalance:
-    """Committed and held money of one account; `version` grows with every change."""
-
-    ref: str
-    committed: Money
-    held: Money
-    available: Money
-    as_of: datetime
-    version: int
+    number: str | None = field(default=None, repr=False)
+    external_ref: str | None = None
+    can_hold: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,62 +111,6 @@ class Narrative:
 
 
 @dataclass(frozen=True, slots=True)
-class CoreTxn:
-    """One row of an account, as a customer sees it. `amount` is positive.
-
-    `original` is the amount in the other side's currency where that differs.
-    """
-
-    id: UUID
-    ref: str
-    status: str
-    kind: str
-    direction: str
-    amount: Money
-    running_balance: Money | None
-    created_at: datetime
-    booked_at: datetime | None
-    value_on: date | None
-    counterparty_name: str | None
-    counterparty_masked: str | None
-    narration: str | None
-    rail: str
-    reference: str | None
-    payment: UUID | None
-    decline_code: str | None = None
-    original: Money | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TxnQuery:
-    """A keyset page over several accounts at once, newest first, pending included.
-
-    Args:
-        first: rows per account, 1..101.
-        after: rows older than this (created_at, id).
-        before: rows newer than this (created_at, id); they come oldest first.
-        since, until: bounds of created_at, the first inclusive.
-        direction: IN or OUT.
-        statuses: PENDING, BOOKED, REVERSED, DECLINED; empty is all.
-        min_minor, max_minor: bounds of the amount in minor units, inclusive.
-        text: lower-case text that counterparty, narration or reference contains.
-        noted: payments whose rows pass `text` too: it is in the customer's own note.
-    """
-
-    first: int
-    after: tuple[datetime, UUID] | None = None
-    before: tuple[datetime, UUID] | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    direction: str | None = None
-    statuses: tuple[str, ...] = ()
-    min_minor: int | None = None
-    max_minor: int | None = None
-    text: str | None = None
-    noted: tuple[UUID, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Posting:
     """A booked movement."""
 
@@ -181,20 +129,17 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class OpContext:
-    """What helps a core without native idempotency to find an op again."""
+    """What helps a core to find an op again.
+
+    `earlier` is the op that this one ends or undoes: the hold of a capture or release,
+    the capture of a reversal; None where there is none, or nobody says.
+    """
 
     src: str
     dst: str | None
     amount: Money
     first_sent_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class CoreEvent:
-    """A change that a remote core reports; at least once, in order per account."""
-
-    ref: str
-    cursor: str
+    earlier: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,26 +156,12 @@ class CoreBank(Protocol):
 
     caps: CoreCaps
 
-    async def accounts(self, customer: CustomerId) -> list[CoreAccount]:
-        """List the accounts of one of our customers."""
+    async def accounts(self, customer: CoreCustomer) -> list[CoreAccount]:
+        """List the accounts of a customer; of one it does not know: none."""
         ...
 
     async def balances(self, refs: Sequence[str]) -> list[CoreBalance]:
         """Give the balances of accounts, in one call where the core can."""
-        ...
-
-    async def transactions(
-        self, refs: Sequence[str], query: TxnQuery
-    ) -> dict[str, list[CoreTxn]]:
-        """Give a page of rows per account, in one call where the core can."""
-        ...
-
-    async def transactions_by_id(self, ids: Sequence[UUID]) -> list[CoreTxn]:
-        """Give rows by their ids, unknown ones left out."""
-        ...
-
-    async def transactions_of(self, payments: Sequence[UUID]) -> list[CoreTxn]:
-        """Give all rows that payments of ours made, oldest first, in one call."""
         ...
 
     async def transfer(
@@ -273,15 +204,68 @@ class CoreBank(Protocol):
         """Block, unblock or close an account."""
         ...
 
-    def events(self, after: str | None) -> AsyncIterator[CoreEvent]:
-        """Yield changes that were not made through us."""
-        ...
-
     async def health(self) -> Health:
         """Ask whether the core answers; one that does not is told, never raised.
 
         Raises:
             Outage: our own database is lost.
+        """
+        ...
+
+
+@runtime_checkable
+class LocalBook(Protocol):
+    """A core whose rows lie in our database, so that any page of them is one query."""
+
+    async def transactions(
+        self, refs: Sequence[str], query: TxnQuery
+    ) -> dict[str, list[CoreTxn]]:
+        """Give a page of rows per account, in one call where the core can."""
+        ...
+
+    async def transactions_by_id(self, ids: Sequence[UUID]) -> list[CoreTxn]:
+        """Give rows by their ids, unknown ones left out."""
+        ...
+
+    async def transactions_of(self, payments: Sequence[UUID]) -> list[CoreTxn]:
+        """Give all rows that payments of ours made, oldest first, in one call."""
+        ...
+
+
+@runtime_checkable
+class Remote(Protocol):
+    """A core behind a wire: it is looked at, and what it said is mirrored."""
+
+    async def look(self, refs: Sequence[str], rows: int) -> list[Look]:
+        """Look at accounts, in at most two calls however many they are.
+
+        Args:
+            refs: which; those unknown to the core are left out.
+            rows: how many of the newest rows of each, 1 to 100.
+
+        Raises:
+            Outage: the core does not answer, or not by its contract.
+        """
+        ...
+
+    async def older(self, ref: str, after: str) -> OlderRows:
+        """Give the page of history that follows a place which `look` or this gave.
+
+        Raises:
+            Outage: as above.
+        """
+        ...
+
+
+@runtime_checkable
+class CanHint(Protocol):
+    """A core that calls us when something changed; it is a hint to look, no more."""
+
+    def hinted(self, secret: str, body: bytes) -> str | None:
+        """Name the account that a call is about; None: it names none.
+
+        Raises:
+            NotFound: the secret is wrong, or no hooks are heard.
         """
         ...
 

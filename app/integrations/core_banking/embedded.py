@@ -4,7 +4,7 @@ It answers Ok or Rejected and never Unknown: what happened is one transaction of
 database. After a crash `lookup` reads what the book stored of the operation.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -13,14 +13,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.clock import Clock
 from app.database import Proof
-from app.ids import CustomerId
 from app.integrations.core_banking import (
     AccountKind,
     AccountState,
     CoreAccount,
     CoreBalance,
     CoreCaps,
-    CoreEvent,
+    CoreCustomer,
     CoreTxn,
     Health,
     Hold,
@@ -66,7 +65,6 @@ class EmbeddedCore:
         holds=True,
         partial_capture=True,
         native_idempotency=True,
-        event_feed=False,
         reverse=True,
     )
 
@@ -77,9 +75,9 @@ class EmbeddedCore:
 
     # -------------------------------------------------------------- reads
 
-    async def accounts(self, customer: CustomerId) -> list[CoreAccount]:
+    async def accounts(self, customer: CoreCustomer) -> list[CoreAccount]:
         """List the accounts of a customer, oldest first."""
-        return [_account(found) for found in await reading.of_owner(customer)]
+        return [_account(found) for found in await reading.of_owner(customer.id)]
 
     async def balances(self, refs: Sequence[str]) -> list[CoreBalance]:
         """Give the balances of accounts in one statement; unknown ones left out."""
@@ -165,13 +163,6 @@ class EmbeddedCore:
             return Rejected(PortCode.ACCOUNT_NOT_FOUND)
         work = self._book.set_state(_op(op), account, State(state))
         return await _outcome(work, _nothing)
-
-    async def events(self, after: str | None) -> AsyncIterator[CoreEvent]:
-        """Yield nothing: the book appends its facts in the posting's transaction."""
-        del after
-        nothing: tuple[CoreEvent, ...] = ()
-        for event in nothing:
-            yield event
 
     async def health(self) -> Health:
         """Answer; the book is as well as our own database, which is looked at apart.

@@ -27,7 +27,6 @@ _NONE, _WRONG = ".x00", ".err"
 
 Value = int | str | None
 Feature = Callable[[RiskFacts], Value]
-Units = Mapping[str, int]
 
 
 class Settings(BaseSettings):
