@@ -6,7 +6,7 @@ from typing import Any
 
 import uvloop
 
-from bench import auth, fanout, home, push, reconnect, report, transfers
+from bench import auth, fanout, home, push, reconnect, remote, report, transfers
 from bench.report import Rows
 
 ENGINES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
@@ -16,11 +16,17 @@ TITLES = {
     "home": "home screen on {engine}, every guard on; the peer does no sign-in",
     "push": push.TITLE,
     "reconnect": reconnect.TITLE,
+    "remote": remote.TITLE,
     "transfers": transfers.TITLE,
 }
-PLAIN: dict[str, Any] = {"auth": auth, "push": push, "transfers": transfers}
+PLAIN: dict[str, Any] = {
+    "auth": auth,
+    "push": push,
+    "remote": remote,
+    "transfers": transfers,
+}
 # Their smoke runs on one engine: the other has no path of its own.
-SHORT = {"auth", "fanout", "push", "reconnect", "transfers"}
+SHORT = {"auth", "fanout", "push", "reconnect", "remote", "transfers"}
 
 
 def main() -> int:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import phones, servers, sign_ins, storm, verifying
-from bench.home import DOCUMENT
 from bench.load import Turn, ask, pace
+from bench.phones import DOCUMENT
 from bench.report import Row
 from bench.servers import Server
 from bench.sign_ins import Holder

@@ -13,28 +13,27 @@ from uuid import UUID
 
 from bench import servers
 from bench.load import Request, Turn, ask, fire
-from bench.phones import NAMED, enrolled, numbered, posted, signed
+from bench.phones import DOCUMENT, NAMED, enrolled, numbered, posted, signed
 from bench.servers import Server
 from mock_mobile_client.api import encode
 from mock_mobile_client.handset import Level
 from mock_mobile_client.phone import Phone
 
 PEERS = {"sqlite": "raw sqlite3 + orjson", "postgres": "raw asyncpg + orjson"}
-PHONES = 20
 CONNECTIONS = 16
-DOCUMENT = (Path(__file__).parent / "home.graphql").read_text()
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured: pairs of turns, requests of one turn."""
+    """How much is measured: phones that ask, pairs of turns, requests of one turn."""
 
+    phones: int
     pairs: int
     requests: int
 
 
-FULL = Size(pairs=5, requests=2000)
-SMOKE = Size(pairs=1, requests=60)
+FULL = Size(phones=20, pairs=5, requests=2000)
+SMOKE = Size(phones=2, pairs=1, requests=32)
 
 
 async def run(size: Size, engine: str) -> dict[str, list[Turn]]:
@@ -42,7 +41,7 @@ async def run(size: Size, engine: str) -> dict[str, list[Turn]]:
     with (
         tempfile.TemporaryDirectory() as name,
         servers.engine(engine, Path(name)) as below,
-        servers.bank(Path(name), below.url, NAMED + PHONES) as (bank, table),
+        servers.bank(Path(name), below.url, NAMED + size.phones) as (bank, table),
         servers.peer(below) as peer,
     ):
         world, rows = str(table["world"]), numbered(table)
@@ -76,7 +75,7 @@ async def _compare(
     bank: Server, peer: Server, phones: list[Phone], customers: list[str]
 ) -> None:
     """Every customer's answer must be the same bytes from both."""
-    one = Size(pairs=1, requests=len(phones))
+    one = Size(phones=len(phones), pairs=1, requests=len(phones))
     ours, theirs = _requests(bank, phones, one), _raw(peer, customers, one)
     for left, right in zip(ours, theirs, strict=True):
         mine, raw = await ask(bank.port, left), await ask(peer.port, right)

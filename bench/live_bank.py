@@ -33,7 +33,7 @@ from app import settings as app_settings
 from app.accounts import completing
 from app.accounts.accounts import Opening
 from app.auth.keys import Jwk, read_jwk
-from app.auth.standing import NewCustomer, Staff
+from app.auth.standing import Added, NewCustomer, Staff
 from app.auth.tokens import AccessTokens, Claims
 from app.bank import Bank, open_bank
 from app.database import Tx
@@ -139,20 +139,9 @@ class Tap:
 
 async def seeded(bank: Bank, order: Order) -> tuple[list[Owner], list[list[str]]]:
     """Make customers with an account and bound phones; gives them and their tokens."""
-    tokens = AccessTokens(clock=bank.clock, settings=bank.settings, ring=bank.ring)
-    news = [
-        NewCustomer(
-            name=f"Customer {place}",
-            phone=f"+91556{place:07d}",
-            number=str(FIRST_NUMBER + place),
-            locale="en-IN",
-        )
-        for place in range(len(order.jwks))
-    ]
-    owners, phones = [], []
-    for added, jwks in zip(
-        await bank.customers.add_all(STAFF, news), order.jwks, strict=True
-    ):
+    news, tokens = await enrolled(bank, order.jwks)
+    owners = []
+    for added in news:
         account = await bank.accounts.open_account(
             Opening(
                 customer=added.id,
@@ -163,10 +152,30 @@ async def seeded(bank: Bank, order: Order) -> tuple[list[Owner], list[list[str]]
             )
         )
         owners.append(Owner(str(added.id), str(account.id)))
-        keys = [read_jwk(dict(jwk)) for jwk in jwks]
-        phones.append([(added.id, DeviceId.new(), key) for key in keys])
+    return owners, tokens
+
+
+async def enrolled(
+    bank: Bank, jwks: Sequence[Sequence[dict[str, str]]]
+) -> tuple[list[Added], list[list[str]]]:
+    """Make customers with bound phones, no accounts; gives them and their tokens."""
+    tokens = AccessTokens(clock=bank.clock, settings=bank.settings, ring=bank.ring)
+    news = [
+        NewCustomer(
+            name=f"Customer {place}",
+            phone=f"+91556{place:07d}",
+            number=str(FIRST_NUMBER + place),
+            locale="en-IN",
+        )
+        for place in range(len(jwks))
+    ]
+    customers = await bank.customers.add_all(STAFF, news)
+    phones = [
+        [(added.id, DeviceId.new(), read_jwk(dict(jwk))) for jwk in mine]
+        for added, mine in zip(customers, jwks, strict=True)
+    ]
     await _bind(bank, [phone for row in phones for phone in row])
-    return owners, [[_token(bank, tokens, phone) for phone in row] for row in phones]
+    return customers, [[_token(bank, tokens, phone) for phone in row] for row in phones]
 
 
 async def _bind(bank: Bank, phones: Sequence[BoundPhone]) -> None:

@@ -72,6 +72,11 @@ class LiveServer:
             print(f"{self.name}: {line}", end="", file=sys.stderr)
         raise SystemExit(f"{self.name} is gone")
 
+    async def asked(self, wish: str) -> Any:  # noqa: ANN401  -- JSON
+        """Wish for something that is answered."""
+        self.wish(wish)
+        return await self.answer()
+
     def cpu_s(self) -> float:
         """Processor time it has used, in seconds."""
         return cpu_seconds(self.process.pid)
@@ -121,6 +126,53 @@ async def bank(  # noqa: PLR0913  -- what a bank process is
     started = _started(OURS, command, port, core, folder, chosen)
     async with started as server:
         server.wish(json.dumps({"jwks": jwks, "owners": owners or []}))
+        told = await server.answer()
+        server.owners, server.tokens = told["owners"], told["tokens"]
+        yield server
+
+
+@asynccontextmanager
+async def world(folder: Path, *asked: str) -> AsyncIterator[str]:
+    """Start the sandbox with such arguments; gives its base URL."""
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "sandbox", "--port", str(port)),
+        *("--exit-with-parent", *asked),
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        if not await process.stdout.readline():
+            raise SystemExit("the outside world did not open")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+@asynccontextmanager
+async def bank_process(
+    module: str,
+    core: frozenset[int],
+    folder: Path,
+    chosen: Mapping[str, str],
+    order: Mapping[str, object],
+) -> AsyncIterator[LiveServer]:
+    """Start a bank process of a bench of its own, and give it its order."""
+    port = free_port()
+    own = {
+        "SIXPENCE_PORT": str(port),
+        "SIXPENCE_PUBLIC_URL": f"http://localhost:{port}",
+    }
+    command = [sys.executable, "-m", module]
+    environment = dict(chosen) | own
+    started = _started(f"{OURS}, {module}", command, port, core, folder, environment)
+    async with started as server:
+        server.wish(json.dumps(order))
         told = await server.answer()
         server.owners, server.tokens = told["owners"], told["tokens"]
         yield server

