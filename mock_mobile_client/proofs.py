@@ -18,6 +18,7 @@ from mock_mobile_client.payments import Order, new_key
 from mock_mobile_client.phone import EVERYDAY, Phone
 from mock_mobile_client.pin import ITERATIONS_MIN
 from mock_mobile_client.proofs_approval import proof_07
+from mock_mobile_client.proofs_away import proof_08
 from mock_mobile_client.proofs_kill import Size, proof_09
 from mock_mobile_client.proofs_live import proof_03
 from mock_mobile_client.proofs_lost_phone import NO_SECOND, proof_06
@@ -140,6 +141,7 @@ PROOFS: dict[int, Proof] = {
     5: proof_05,
     6: proof_06,
     7: proof_07,
+    8: proof_08,
     9: proof_09_alone,
     10: proof_10,
 }

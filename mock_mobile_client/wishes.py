@@ -14,8 +14,6 @@ from mock_mobile_client.money import MoneyValue
 from mock_mobile_client.session import Session
 from mock_mobile_client.values import JsonObject, read_money
 
-CHANNELS = ("PUSH", "IN_APP")
-
 
 @dataclass(frozen=True, slots=True)
 class PreferenceValue:

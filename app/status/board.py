@@ -26,6 +26,7 @@ TOPIC = "status"
 _LOOK_EVERY_S = 1.0
 _READ_EVERY_S = 5.0
 _SHARE_S = 2.0
+_CORE_S = 1.0  # how long a look waits for the core; its answer counts when it comes
 _RENEW = timedelta(seconds=10)
 _WELL = State.OPERATIONAL
 _WORSE = {state: rank for rank, state in enumerate(State)}
@@ -54,6 +55,7 @@ class Board:
         self._health = health
         self._announce = announce
         self._core = core
+        self._question: asyncio.Task[CoreHealth] | None = None
         self._process = secrets.token_hex(8)
         self._others: list[Report] = []
         self._reported: States = {}
@@ -104,28 +106,36 @@ class Board:
 
     async def run(self) -> None:
         """Look each second, or when told to, until cancelled."""
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_EVERY_S):
-                    await self._hurried.wait()
-            self._hurried.clear()
-            await self.look()
+        try:
+            while True:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_EVERY_S):
+                        await self._hurried.wait()
+                self._hurried.clear()
+                await self.look()
+        finally:
+            if self._question is not None:
+                self._question.cancel()
 
     async def look(self) -> None:
-        """Tell the followers, then the other processes, then hear those."""
+        """Ask the core, tell the followers, then the other processes, hear those."""
+        due = self._is_due()
+        if due or self._question is not None:
+            await self._ask_core()
         self._turn()
-        cause = await self._shared()
+        cause = await self._shared(due=due)
         if cause != self._cause:
             self._cause = cause
             telemetry.log.warning("status_sharing", cause=cause or "works again")
         self._turn()
 
-    async def _shared(self) -> str | None:
+    async def _shared(self, *, due: bool) -> str | None:
         """Write and read; a database that is slow or away is the answer's cause."""
         try:
             async with asyncio.timeout(_SHARE_S):
                 await self._report()
-                await self._read()
+                if due:
+                    await self._read()
         except (Outage, TimeoutError) as lost:
             return lost.cause if isinstance(lost, Outage) else "database is slow"
         return None
@@ -158,26 +168,45 @@ class Board:
             self._reported = states
             self._announce(Broadcast(TOPIC))
 
-    async def _read(self) -> None:
+    def _is_due(self) -> bool:
+        """Tell whether it is time to read the others and to ask the core again."""
         now = self._clock.monotonic()
-        if self._read_at is not None and now - self._read_at < _READ_EVERY_S:
-            return
-        await self._ask_core()
+        return self._read_at is None or now - self._read_at >= _READ_EVERY_S
+
+    async def _read(self) -> None:
+        began = self._clock.monotonic()
         self._others = await reports.of_others(self._process, self._clock.now())
-        self._read_at = now
+        self._read_at = began
 
     async def _ask_core(self) -> None:
         """Stop in this process what the core does not do, and let it go when it does.
 
         A core that is asked in vain is away; our own database's outage says nothing.
+        One that keeps silent keeps nobody waiting: a later look hears how that ended.
         """
         if self._core is None:
             return
-        found = await self._core()
+        if self._question is None:
+            self._question = asyncio.create_task(  # noqa: TID251  -- `run` ends it
+                _put(self._core), name="core health"
+            )
+        question = self._question
+        await asyncio.wait({question}, timeout=_CORE_S)
+        if not question.done():
+            return
+        self._question = None
+        try:
+            found = question.result()
+        except Outage:
+            return
         self._health.halt(Component.ACCOUNTS, halted=not found.reachable)
         self._health.halt(
             Component.TRANSFERS, halted=not (found.reachable and found.posts)
         )
+
+
+async def _put(core: Callable[[], Awaitable[CoreHealth]]) -> CoreHealth:
+    return await core()
 
 
 def _states(seen: Sequence[ComponentHealth]) -> States:

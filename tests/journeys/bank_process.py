@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.journeys.books import FILE, Books
+from tests.journeys.books import EMBEDDED, FILE, Books
 from tests.journeys.warm import LOG, Process, launch
 
 ROOT = Path(__file__).parents[2]
@@ -110,6 +110,7 @@ def environment(
         "SIXPENCE_PUBLIC_URL": f"http://localhost:{port}",
         "SIXPENCE_SANDBOX_PORT": str(sandbox_port),
         "SIXPENCE_DATABASE_URL": url,
+        "SIXPENCE_CORE_BANKING": EMBEDDED if books is None else books.core,
         "PWD": str(folder),
     }
 

@@ -14,6 +14,7 @@ import asyncpg  # type: ignore[import-untyped]  # ships no types
 from tests.conftest import all_proofs
 
 T = TypeVar("T")
+EMBEDDED, FINERACT = "embedded", "fineract"
 FILE = ".sixpence/bank.db"  # where `make run` writes, below its folder
 
 
@@ -32,9 +33,14 @@ class Server(Protocol):
 
 @dataclass(frozen=True)
 class Books:
-    """The database of a bank that runs in processes of its own: only ever read."""
+    """The database of a bank that runs in processes of its own: only ever read.
+
+    Its money is in the core of that name: in the same database, or in the outside
+    world's double of Fineract.
+    """
 
     url: str
+    core: str = EMBEDDED
 
     @property
     def engine(self) -> str:
@@ -78,14 +84,16 @@ class Books:
 
 
 @contextmanager
-def books_of(folder: Path, server: Server | None) -> Iterator[Books]:
+def books_of(
+    folder: Path, server: Server | None, core: str = EMBEDDED
+) -> Iterator[Books]:
     """Give the books of one bank: a file in its folder, or a database of its own."""
     if server is None:
-        yield Books(f"sqlite://{folder / FILE}")
+        yield Books(f"sqlite://{folder / FILE}", core)
         return
     name = server.fresh()
     try:
-        yield Books(server.url(name))
+        yield Books(server.url(name), core)
     finally:
         server.drop(name)
 

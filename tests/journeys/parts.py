@@ -19,12 +19,15 @@ from tests.journeys.bank_process import (
     environment,
     free_port,
 )
-from tests.journeys.books import Books
+from tests.journeys.books import FINERACT, Books
 from tests.journeys.warm import Warm, shared
 
 READY_WITHIN_S = 60
 ACCOUNT = ".sixpence/fcm-account.json"  # as the demo has it
 APNS_KEY = ".sixpence/apns-key.p8"  # same
+CORE_KEY = ".sixpence/fineract-password"  # same
+CORE_BOOK = ".sixpence/fineract-book.json"  # same: what the core holds outlives it
+CORE_PATH = "/fineract-provider/api"
 STATUS = {"query": "{ serviceStatus { component state } }"}
 Words = dict[str, tuple[str, ...]]
 TOGETHER: Words = {"bank": ("tests.journeys.one_process",)}
@@ -61,6 +64,11 @@ class Parts:
     def surroundings(self) -> dict[str, str]:
         """Give the environment of each process."""
         plain = environment(self.folder, self._port, self._world, self.books)
+        if self.books.core == FINERACT:
+            plain |= {
+                "SIXPENCE_CORE_BANKING_FINERACT_BASE_URL": f"{self.sandbox}{CORE_PATH}",
+                "SIXPENCE_CORE_BANKING_FINERACT_PASSWORD_FILE": CORE_KEY,
+            }
         return plain | {
             "SIXPENCE_POLL_S": "1",  # nothing joins the processes but the database
             "SIXPENCE_SMS_HTTP_BASE_URL": self.sandbox,
@@ -102,6 +110,8 @@ class Parts:
         """Run the outside world meanwhile."""
         asked = ["--port", str(self._world), "--clock-file", ".sixpence/clock"]
         asked += ["--fcm-account", ACCOUNT, "--apns-key", APNS_KEY]
+        if self.books.core == FINERACT:
+            asked += ["--fineract-book", CORE_BOOK, "--fineract-password", CORE_KEY]
         with (self.folder / "world.log").open("a") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "sandbox", *asked, "--exit-with-parent"],

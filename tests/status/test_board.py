@@ -11,6 +11,7 @@ from app.bank import open_bank
 from app.clock import StoppedClock
 from app.database import Tx
 from app.errors import Outage
+from app.integrations.core_banking import Health as CoreHealth
 from app.realtime.announce import Announcement, Broadcast
 from app.settings import Settings
 from app.status import board as board_module
@@ -211,3 +212,34 @@ async def test_an_opened_bank_hears_of_its_own_outage_over_the_bus(
             await until(lambda: "DELETE INSERT SELECT" in shared())
 
     assert broken == (LOGIN, DOWN)
+
+
+@pytest.mark.usefixtures("bank_database")
+async def test_a_core_that_keeps_silent_is_told_and_the_others_are_still_heard(
+    clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board_module, "_CORE_S", 0.01)
+    monkeypatch.setattr(board_module, "_READ_EVERY_S", 0.0)
+    silence, asked = asyncio.Event(), 0
+
+    async def health() -> CoreHealth:
+        nonlocal asked
+        asked += 1
+        await silence.wait()
+        return CoreHealth(reachable=False)
+
+    here, far = Process(clock), Process(clock)
+    here.board = Board(clock, here.health, here.said.append, health)
+    far.meets(LOGIN, good=False)
+
+    await far.board.look()
+    await here.board.look()
+    await here.board.look()
+    meanwhile = here.shows(LOGIN).state, here.shows(TRANSFERS).state
+    silence.set()
+    await here.board.look()
+
+    assert asked == 1
+    assert meanwhile == (DOWN, WELL)
+    assert here.shows(TRANSFERS).state is DOWN
+    assert here.shows(Component.ACCOUNTS).state is DOWN
