@@ -130,12 +130,15 @@ endef
 # and runs what touches a database. An engine named in ARGS is the only one. Exit code
 # 5 says that a part has nothing for PostgreSQL. `make check` leaves to `make test` what
 # is told twice and on PostgreSQL the slow ones and two rooms, to stay in ten minutes.
+# Tests wait more than they compute, but a worker gathers all of them for itself, and on
+# PostgreSQL it starts a server of its own: fewer there.
 define suite
 folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap 'exit 130' INT TERM; \
 XDG_RUNTIME_DIR=$$folder; export XDG_RUNTIME_DIR; failed=; \
-workers=$$($(PY) -c 'import os; print(min(6, 3 * (os.cpu_count() or 1)))'); \
+cores=$$($(PY) -c 'import os; print(min(2, os.cpu_count() or 1))'); \
 on() { \
   engine=$$1; shift; \
+  workers=$$((cores * 3)); [ -z "$$engine" ] || workers=$$((cores * 2)); \
   "$$@" -m pytest -q -p tests.house.closing --closing="$$folder/closing" \
     -n "$$workers" --dist loadfile --no-loadscope-reorder -m "not chaos $(SPARE)$${engine:+ $(LEAVE)}" \
     $$engine $${engine:+$(ELSEWHERE)} $(ARGS); \

@@ -95,6 +95,14 @@ def config() -> None:
 
 
 @bank.command()
+def doctor() -> None:
+    """Look at what nobody is told of: a core that is away, accounts without holds."""
+    from app.commands import doctor as surgery
+
+    surgery.doctor()
+
+
+@bank.command()
 def unfreeze(by: terminal.By, reason: terminal.Reason) -> None:
     """Allow postings again after a broken proof stopped them."""
     from app import worker as back_door

@@ -16,7 +16,7 @@ from app.auth.signing_ring import SigningRing
 from app.auth.standing import Customers, Staff, require_staff
 from app.clock import Clock, rfc3339
 from app.errors import NotFound, ValidationFailed
-from app.ids import AuditId, CustomerId, request_id
+from app.ids import AuditId, CustomerId
 from app.rows import Row
 from app.settings import Settings
 
@@ -102,17 +102,8 @@ async def export(
     """
     require_staff(staff)
     customer = None if wish.number is None else await _customer(bank, wish.number)
-    await audit.alone(
-        audit.Entry(
-            action="staff.audit_exported",
-            at=bank.clock.now(),
-            request_id=request_id(),
-            customer=customer,
-            actor_kind=audit.ActorKind.STAFF,
-            actor_id=staff.name[:64],
-            detail={"reason": staff.reason},
-        )
-    )
+    now = bank.clock.now()
+    await audit.alone(staff.entry("staff.audit_exported", now, customer=customer))
     last, count = ("" if customer is None else str(customer), 0), 0
     while True:
         rows = await audit.entries(last, wish.since or _EVER, _PAGE)

@@ -8,10 +8,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields
+from functools import partial
 
 from app import audit, cashier, database, identity, telemetry, upgrade
 from app.accounts import completing
 from app.accounts import sealed as account_sealed
+from app.accounts.changes import AccountChanges
 from app.auth import sealed as auth_sealed
 from app.auth.bound import BoundDevices
 from app.auth.revocations import Revocations
@@ -80,8 +82,9 @@ class _Told:
 
 @dataclass(frozen=True, kw_only=True)
 class _Chosen:
-    """What customers want to be told."""
+    """What customers set as they like it."""
 
+    account_changes: AccountChanges
     choices: Choices
 
 
@@ -135,6 +138,8 @@ async def open_bank(
             await bank.revocations.poll()  # before the first token is looked at
             await bank.board.look()
         await stack.enter_async_context(_announcing(bank))
+        if bank.feed is not None:
+            await stack.enter_async_context(bank.feed)
         await stack.enter_async_context(bank.transfers)
         await stack.enter_async_context(_kept_running(bank, roles))
         yield bank
@@ -187,20 +192,13 @@ async def _wired(ground: Ground, health: Health, partners: Partners) -> Bank:
         bell=told.addresses,
     )
     people = identity.wired(ground, partners, doors)
-    books = cashier.books_of(ground, health, partners)
+    books = cashier.books_of(ground, partners)
     rails = {
         name: health.watching(rail, Component.TRANSFERS)
         for name, rail in partners.rails.items()
     }
     money = cashier.money_of(ground, people, books, rails, partners.risk, health)
-    chosen = _Chosen(
-        choices=Choices(
-            clock=clock,
-            settings=settings,
-            accounts=books.accounts,
-            sessions=people.sessions,
-        )
-    )
+    chosen = _chosen(ground, people, books)
     return Bank(
         **{
             field.name: getattr(part, field.name)
@@ -235,6 +233,22 @@ def _told(ground: Ground, partners: Partners, throttle: Throttle) -> _Told:
     )
 
 
+def _chosen(ground: Ground, people: Identity, books: Books) -> _Chosen:
+    """Wire what asks only for a live session."""
+    clock, accounts, sessions = ground.clock, books.accounts, people.sessions
+    return _Chosen(
+        account_changes=AccountChanges(
+            clock=clock, accounts=accounts, sessions=sessions
+        ),
+        choices=Choices(
+            clock=clock,
+            settings=ground.settings,
+            accounts=accounts,
+            sessions=sessions,
+        ),
+    )
+
+
 @asynccontextmanager
 async def _announcing(bank: Bank) -> AsyncIterator[None]:
     """Tell the other processes, up to the last commit of this one."""
@@ -261,6 +275,8 @@ async def _kept_running(bank: Bank, roles: frozenset[Role]) -> AsyncIterator[Non
             "revocations": bank.revocations.run,
             "signing keys": bank.ring.run,
         }
+        if bank.feed is not None:
+            loops["feed"] = partial(bank.feed.follow, bank.hub.followed)
     elif roles:
         loops["status"] = bank.board.run
     async with asyncio.TaskGroup() as group:

@@ -9,8 +9,10 @@ from functools import partial
 
 from app.accounts.accounts import Accounts
 from app.accounts.balances import Balances
-from app.accounts.changes import AccountChanges
+from app.accounts.feed import Feed
+from app.accounts.linking import Links
 from app.accounts.quick_balance import QuickBalances
+from app.accounts.sheet import Sheet
 from app.accounts.transactions import Transactions
 from app.auth.panic import Panics
 from app.identity import Ground, Identity
@@ -42,6 +44,9 @@ class Books:
 
     core: CoreBank
     accounts: Accounts
+    sheet: Sheet
+    feed: Feed | None
+    links: Links | None
     balances: Balances
     quick_balances: QuickBalances
     transactions: Transactions
@@ -51,7 +56,6 @@ class Books:
 class MoneyRoom:
     """Money on its way."""
 
-    account_changes: AccountChanges
     payees: Payees
     payee_changes: PayeeChanges
     limits: Limits
@@ -65,24 +69,21 @@ class MoneyRoom:
     panics: Panics
 
 
-def books_of(ground: Ground, health: Health, partners: Partners) -> Books:
-    """Wire the accounts room; reads of the core count for its component."""
-    watched = health.watching(partners.core, Component.ACCOUNTS)
-    accounts = Accounts(
-        core=partners.core,
-        core_name=ground.settings.core_banking,
-        vault=ground.vault,
-        bank_code=ground.settings.bank_code,
-    )
-    balances = Balances(core=watched)
+def books_of(ground: Ground, partners: Partners) -> Books:
+    """Wire the accounts room."""
+    accounts, sheet = partners.accounts, partners.sheet
+    balances = Balances(sheet=sheet)
     return Books(
         core=partners.core,
         accounts=accounts,
+        sheet=sheet,
+        feed=partners.feed,
+        links=partners.links,
         balances=balances,
         quick_balances=QuickBalances(
             clock=ground.clock, accounts=accounts, balances=balances
         ),
-        transactions=Transactions(core=watched, accounts=accounts, clock=ground.clock),
+        transactions=Transactions(sheet=sheet, accounts=accounts),
     )
 
 
@@ -131,9 +132,6 @@ def money_of(
     )
     jobs = PaymentJobs(clock=clock, transfers=transfers, passage=passage)
     return MoneyRoom(
-        account_changes=AccountChanges(
-            clock=clock, accounts=books.accounts, sessions=people.sessions
-        ),
         payees=payees,
         payee_changes=payee_changes,
         limits=limits,

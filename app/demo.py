@@ -1,7 +1,6 @@
 """Everything on one laptop: migrate, seed once, outside world, server, start table."""
 
 import asyncio
-import hashlib
 import json
 import socket
 import sys
@@ -10,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from uuid import UUID
+from pathlib import Path
 
 import typer
 
@@ -19,111 +18,33 @@ from app import settings as settings_module
 from app.accounts.accounts import Opening
 from app.auth.standing import NewCustomer, Staff
 from app.bank import Bank, open_bank
+from app.demo_people import (
+    Person,
+    Pot,
+    account_number,
+    core_seed,
+    people,
+    same_id,
+)
 from app.ids import AccountId, CustomerId
-from app.integrations.core_banking import AccountKind, CanSeed
+from app.integrations.core_banking import CanSeed, CoreCustomer
 from app.integrations.outcome import OpRef
 from app.money import Money
 from app.partners import Role
 from app.settings import Environment, Misconfigured, Settings
 
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _WORLD_WAIT_S = 15
 _FCM_ACCOUNT = ".sixpence/fcm-account.json"  # made by the outside world
 _APNS_KEY = ".sixpence/apns-key.p8"  # same
 _IMPS_KEY = ".sixpence/imps.key"  # same
+_FINERACT = "fineract"  # the core that the outside world plays
+_CORE_SEED = ".sixpence/fineract-seed.json"
+_CORE_BOOK = ".sixpence/fineract-book.json"
+_CORE_KEY = ".sixpence/fineract-password"  # made by the outside world
 _STAFF = Staff(name="demo", reason="seed of the demonstration")
 _CODE_DAYS = 36_500  # the demo's codes work for ever
 _MONEY_WIDTH = 44  # of its column, whose neighbour must not be touched
 _SHOWN = 10
-_THREE = (
-    (AccountKind.CURRENT, "Everyday"),
-    (AccountKind.SAVINGS, "Savings"),
-    (AccountKind.SAVINGS, "Travel"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Pot:
-    """One account of a demo customer, with its opening money in minor units."""
-
-    kind: AccountKind
-    name: str
-    money: Money
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """One demo customer. The same in every seed.
-
-    `history` is in how many deposits the opening money came.
-    """
-
-    name: str
-    number: str
-    phone: str
-    code: str
-    pots: tuple[Pot, ...]
-    locale: str = "en-IN"
-    history: int = 1
-
-    @property
-    def first_name(self) -> str:
-        """How the start table calls them."""
-        return self.name.split()[0]
-
-
-_KNOWN = (
-    Person(
-        "Asha Rao",
-        "10000001",
-        "+9155500001",
-        "7Q2M-K9XT-4HWA",
-        (
-            Pot(AccountKind.CURRENT, "Everyday", Money(4825000, "INR")),
-            Pot(AccountKind.SAVINGS, "Savings", Money(12000000, "INR")),
-        ),
-    ),
-    Person(
-        "Ben Okafor",
-        "10000002",
-        "+9155500002",
-        "4K9T-2RWB-8EN1",
-        (Pot(AccountKind.CURRENT, "Everyday", Money(931050, "INR")),),
-    ),
-    Person(
-        "Clara Stein",
-        "10000003",
-        "+4455500003",
-        "2W6X-9CAR-5TJQ",
-        (
-            Pot(AccountKind.CURRENT, "Current", Money(214000, "GBP")),
-            Pot(AccountKind.CURRENT, "Euro", Money(81520, "EUR")),
-        ),
-        locale="en-GB",
-    ),
-)
-
-
-def people(count: int) -> list[Person]:
-    """Give the demo customers: the three by name, then numbered ones.
-
-    Args:
-        count: how many in all, at least three.
-    """
-    return [*_KNOWN, *(_numbered(number) for number in range(4, count + 1))]
-
-
-def _numbered(place: int) -> Person:
-    number = str(10_000_000 + place)
-    digest = hashlib.sha256(f"sixpence demo {number}".encode()).digest()
-    letters = "".join(_CROCKFORD[byte % 32] for byte in digest[:12])
-    code = "-".join(letters[start : start + 4] for start in (0, 4, 8))
-    pots = tuple(
-        Pot(kind, name, Money(1_000_000 * (turn + 1), "INR"))
-        for turn, (kind, name) in enumerate(_THREE)
-    )
-    phone = f"+91555{place:07d}"
-    return Person(f"Customer {place}", number, phone, code, pots, history=10)
 
 
 # ------------------------------------------------------------------ running
@@ -142,6 +63,8 @@ async def run(settings: Settings, *, as_json: bool = False) -> int:
     door = main.listen(laptop)
     await upgrade.migrate(laptop)
     world = f"http://127.0.0.1:{laptop.sandbox_port}"
+    if laptop.core_banking == _FINERACT:
+        _offer_core(laptop, world)
     settings_module.offer("SMS_HTTP_BASE_URL", world)
     settings_module.offer("PUSH_FCM_BASE_URL", f"{world}/fcm")
     settings_module.offer("PUSH_FCM_ACCOUNT_FILE", _FCM_ACCOUNT)
@@ -190,6 +113,9 @@ async def _world(settings: Settings) -> AsyncIterator[None]:
     arguments += ["--fcm-account", _FCM_ACCOUNT, "--apns-key", _APNS_KEY]
     heard_at = f"http://127.0.0.1:{settings.port}/callbacks/imps"
     arguments += ["--imps-key", _IMPS_KEY, "--imps-callbacks", heard_at]
+    if settings.core_banking == _FINERACT:
+        arguments += ["--fineract-seed", _CORE_SEED, "--fineract-book", _CORE_BOOK]
+        arguments += ["--fineract-password", _CORE_KEY]
     if settings.clock_offset_file is not None:
         arguments += ["--clock-file", str(settings.clock_offset_file)]
     child = await asyncio.create_subprocess_exec(
@@ -245,12 +171,17 @@ async def _seeded(bank: Bank, person: Person) -> Row:
         customer = (await desk.customers_add(bank, _STAFF, new)).id
         await bank.customers.code(_STAFF, person.number, person.code)
     known = {account.id for account in await bank.accounts.of_customer(customer)}
-    for place, pot in enumerate(person.pots):
-        if AccountId(_uuid("account", person.number, place)) not in known:
-            await _fund(bank, customer, person, pot)
+    if bank.links is not None and not known:
+        await bank.links.link(CoreCustomer(id=customer, number=person.number))
+    if bank.links is None:
+        for place, pot in enumerate(person.pots):
+            if AccountId(same_id("account", person.number, place)) not in known:
+                await _fund(bank, customer, person, pot)
     accounts = await bank.accounts.of_customer(customer)
     figures = await bank.balances.of(accounts)
-    shown = tuple((one.name, figures[one.id].available) for one in accounts)
+    shown = tuple(
+        (one.name, figures[one.id].available) for one in accounts if one.id in figures
+    )
     return Row(person, shown)
 
 
@@ -263,22 +194,26 @@ async def _fund(bank: Bank, customer: CustomerId, person: Person, pot: Pot) -> N
             kind=pot.kind,
             name=pot.name,
             currency=pot.money.currency,
-            number=f"5010{person.number}{place + 1:02d}",
-            id=AccountId(_uuid("account", person.number, place)),
+            number=account_number(person, place),
+            id=AccountId(same_id("account", person.number, place)),
         )
     )
     if not isinstance(bank.core, CanSeed):
         return
     share = Money(pot.money.minor // person.history, pot.money.currency)
     for turn in range(person.history):
-        op = OpRef(_uuid("deposit", person.number, place, turn), b"demo")
+        op = OpRef(same_id("deposit", person.number, place, turn), b"demo")
         await bank.core.deposit(op, account.ref, share, "Opening balance")
 
 
-def _uuid(*parts: object) -> UUID:
-    """Make the same id in every seed."""
-    digest = hashlib.sha256("|".join(map(str, parts)).encode()).digest()
-    return UUID(bytes=digest[:16], version=4)
+def _offer_core(settings: Settings, world: str) -> None:
+    """Say where the core is, and write what it holds at first."""
+    block = "CORE_BANKING_FINERACT_"
+    settings_module.offer(f"{block}BASE_URL", f"{world}/fineract-provider/api")
+    settings_module.offer(f"{block}PASSWORD_FILE", _CORE_KEY)
+    file = Path(_CORE_SEED)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(core_seed(people(settings.demo_customers))))
 
 
 # ------------------------------------------------------------------ the start table

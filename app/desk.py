@@ -14,11 +14,13 @@ from zoneinfo import available_timezones
 from app import audit, database
 from app.accounts.account import Account
 from app.accounts.accounts import Accounts, Opening
+from app.accounts.linking import Linked, Links
+from app.auth import roll
 from app.auth.standing import Added, Customers, NewCustomer, Staff, require_staff
 from app.clock import Clock
 from app.database import Tx
-from app.errors import NotFound, ValidationFailed
-from app.ids import CustomerId, request_id
+from app.errors import NotFound, NotSupported, ValidationFailed
+from app.ids import CustomerId
 from app.integrations.core_banking import AccountKind
 from app.notifications import preferences
 from app.realtime import epochs
@@ -47,6 +49,15 @@ class Desk(FrontDesk, Protocol):
     @property
     def clock(self) -> Clock:
         """The bank's clock."""
+        ...
+
+
+class LinkingDesk(Desk, Protocol):
+    """What it needs where the core opens accounts itself."""
+
+    @property
+    def links(self) -> Links | None:
+        """Takes accounts from a core that opens them itself."""
         ...
 
 
@@ -88,19 +99,40 @@ async def account_open(
             number=f"{secrets.randbelow(9 * 10**13) + 10**13}",
         )
     )
-    await audit.alone(
-        audit.Entry(
-            action="staff.account_opened",
-            at=bank.clock.now(),
-            request_id=request_id(),
-            customer=customer,
-            actor_kind=audit.ActorKind.STAFF,
-            actor_id=staff.name,
-            object=str(account.id),
-            detail={"reason": staff.reason},
-        )
+    entry = staff.entry(
+        "staff.account_opened",
+        bank.clock.now(),
+        customer=customer,
+        object=str(account.id),
     )
+    await audit.alone(entry)
     return account
+
+
+async def customers_link(bank: LinkingDesk, staff: Staff, number: str) -> Linked:
+    """Take the accounts that the core has for a customer into our list.
+
+    Raises:
+        NotFound: no customer has that number.
+        NotSupported: this core's accounts are opened here.
+        ValidationFailed: who or why is missing.
+    """
+    require_staff(staff)
+    customer = await bank.customers.find(number)
+    if customer is None:
+        raise NotFound("No customer has that number.")
+    if bank.links is None:
+        raise NotSupported("Accounts of this core are opened here, not linked.")
+    done = await bank.links.link(roll.named(customer, number))
+    entry = staff.entry(
+        "staff.accounts_linked",
+        bank.clock.now(),
+        customer=customer,
+        object=str(customer),
+        detail={"new": done.new, "all": done.all},
+    )
+    await audit.alone(entry)
+    return done
 
 
 async def customers_import(bank: FrontDesk, staff: Staff, file: Path) -> Imported:
@@ -157,15 +189,12 @@ async def customers_zone(bank: Desk, staff: Staff, number: str, zone: str) -> No
     customer = await bank.customers.find(number)
     if customer is None:
         raise NotFound("No customer has that number.")
-    entry = audit.Entry(
-        action="staff.zone_set",
-        at=bank.clock.now(),
-        request_id=request_id(),
+    entry = staff.entry(
+        "staff.zone_set",
+        bank.clock.now(),
         customer=customer,
-        actor_kind=audit.ActorKind.STAFF,
-        actor_id=staff.name[:64],
         object=str(customer),
-        detail={"reason": staff.reason, "zone": zone},
+        detail={"zone": zone},
     )
 
     async def work(tx: Tx) -> None:
@@ -186,14 +215,7 @@ async def streams_new_epoch(bank: Desk, staff: Staff, number: str | None) -> int
         ValidationFailed: who or why is missing.
     """
     require_staff(staff)
-    entry = audit.Entry(
-        action="staff.streams_renewed",
-        at=bank.clock.now(),
-        request_id=request_id(),
-        actor_kind=audit.ActorKind.STAFF,
-        actor_id=staff.name[:64],
-        detail={"reason": staff.reason},
-    )
+    entry = staff.entry("staff.streams_renewed", bank.clock.now())
     if number is None:
         there = {"streams": await epochs.count(), **entry.detail}
         await audit.alone(replace(entry, detail=there))

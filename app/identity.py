@@ -124,14 +124,14 @@ def wired(ground: Ground, partners: Partners, doors: Doors) -> Identity:
         step_ups=step_ups,
         outcomes=outcomes,
     )
-    enrolments, vouching, devices, customers = _enrolling(
+    enrolments, vouching, devices = _enrolling(
         ground, partners, moves, recovery, (throttle, outbox, challenges, sessions)
     )
     proofs = Proofs(
         clock=clock, settings=settings, vault=vault, counters=partners.counters
     )
     passkeys, totps = _personal(
-        ground, customers, sessions, step_ups, (outcomes, recovery)
+        ground, partners.customers, sessions, step_ups, (outcomes, recovery)
     )
     return Identity(
         ring=doors.ring,
@@ -157,7 +157,7 @@ def wired(ground: Ground, partners: Partners, doors: Doors) -> Identity:
         step_ups=step_ups,
         outcomes=outcomes,
         revocations=revocations,
-        customers=customers,
+        customers=partners.customers,
         outbox=outbox,
         throttle=throttle,
     )
@@ -283,7 +283,7 @@ def _enrolling(
     moves: DeviceMoves,
     recovery: RecoveryCodes,
     shared: tuple[Throttle, Outbox, Challenges, Sessions],
-) -> tuple[Enrolments, Vouching, Devices, Customers]:
+) -> tuple[Enrolments, Vouching, Devices]:
     """Wire what a phone meets before it is bound."""
     settings, clock, vault = ground.settings, ground.clock, ground.vault
     throttle, outbox, challenges, sessions = shared
@@ -327,7 +327,4 @@ def _enrolling(
         attestations=Attestations(clock=clock, settings=settings),
         moves=moves,
     )
-    customers = Customers(
-        clock=clock, vault=vault, directory=directory, identity=partners.identity
-    )
-    return enrolments, vouching, devices, customers
+    return enrolments, vouching, devices

@@ -13,7 +13,6 @@ from app.auth.standing import Staff, require_staff
 from app.clock import Clock, rfc3339
 from app.database import Tx
 from app.errors import NotAllowed, NotFound, ValidationFailed
-from app.ids import request_id
 from app.sealed import Declared, Moved, RingName
 from app.vault import Ring, Vault
 
@@ -99,15 +98,7 @@ async def retire(bank: KeyHolder, staff: Staff, name: str, key_id: int) -> None:
         raise NotAllowed(f"Rows still name this key: {counts}.")
 
     async def work(tx: Tx) -> None:
-        entry = audit.Entry(
-            action="ring_key.retired",
-            at=now,
-            request_id=request_id(),
-            actor_kind=audit.ActorKind.STAFF,
-            actor_id=staff.name[:64],
-            object=f"{wanted}.{key_id}",
-            detail={"reason": staff.reason},
-        )
+        entry = staff.entry("ring_key.retired", now, object=f"{wanted}.{key_id}")
         audit.append(tx, entry)
 
     await database.transaction(work, name="keys.retire")

@@ -56,15 +56,6 @@ class Limits(BaseSettings):
     limit_address_sockets: int = Field(50, description="Anonymous sockets per address.")
     limit_messages: Limit = Field(Rate(60, 60), description="Messages of one socket.")
 
-    # ---- risk
-    fraud: str = Field("rules", description="Adapter that judges payments.")
-    fraud_deadline_s: float = Field(0.15, description="Wait for it, seconds.", gt=0)
-    review_s: int = Field(
-        86400,
-        description="Longest wait for a review, and then for its customer, seconds.",
-        gt=0,
-    )
-
     # ---- sizes of requests (graphql.md section 6)
     max_body_bytes: int = Field(65536, description="Largest request body.")
     max_document_chars: int = Field(15000, description="Longest document.")

@@ -10,11 +10,16 @@ from enum import StrEnum
 
 from app import adapters
 from app.accounts.accounts import Accounts
+from app.accounts.far_sheet import FarSheet
+from app.accounts.feed import Feed
+from app.accounts.linking import Links
+from app.accounts.sheet import LocalSheet, Sheet
+from app.accounts.teller import Teller
 from app.auth.directory import Directory
 from app.auth.standing import Customers
 from app.clock import Clock
 from app.holders import Holders
-from app.integrations.core_banking import CoreBank
+from app.integrations.core_banking import CoreBank, LocalBook, Remote
 from app.integrations.counters import Counters, SparedCounters
 from app.integrations.fraud import RiskEngine
 from app.integrations.identity import IdentityProof
@@ -41,9 +46,18 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partners:
-    """The adapters that the settings name; `rails` by their names in the contract."""
+    """The adapters that the settings name; `rails` by their names in the contract.
+
+    Accounts and customers are made here, once for all rooms: the rail of the house asks
+    them who holds an account.
+    """
 
     core: CoreBank
+    sheet: Sheet
+    feed: Feed | None
+    links: Links | None
+    accounts: Accounts
+    customers: Customers
     rails: Mapping[str, PaymentRail]
     risk: RiskEngine
     identity: IdentityProof
@@ -67,8 +81,7 @@ async def open_partners(
         UnknownAdapter: a setting names none; says what can be chosen.
         Misconfigured: an adapter's own settings, or the bus, do not fit.
     """
-    core_file = adapters.load(_PORTS + "core_banking", settings.core_banking)
-    core: CoreBank = await core_file.connect(core_file.Settings(), clock=clock)
+    core, sheet, feed = await _core(settings, clock, health, stack)
     identity_file = adapters.load(_PORTS + "identity", settings.identity)
     identity: IdentityProof = await identity_file.connect(settings, vault)
     accounts = Accounts(
@@ -77,10 +90,10 @@ async def open_partners(
         vault=vault,
         bank_code=settings.bank_code,
     )
-    people = Customers(
+    customers = Customers(
         clock=clock, vault=vault, directory=Directory(vault), identity=identity
     )
-    names = Holders(accounts=accounts, customers=people)
+    names = Holders(accounts=accounts, customers=customers)
     sms = None
     if Role.WORKER in roles:
         sms_file = adapters.load(_PORTS + "sms", settings.sms)
@@ -89,6 +102,11 @@ async def open_partners(
         sms = health.watching(sms, Component.LOGIN)
     return Partners(
         core=core,
+        sheet=sheet,
+        feed=feed,
+        links=_links(settings, core, vault, feed),
+        accounts=accounts,
+        customers=customers,
         rails=await _rails(settings, clock, core, names, stack),
         risk=await _risk(settings),
         identity=identity,
@@ -96,6 +114,48 @@ async def open_partners(
         bus=await _bus(settings, stack),
         sms=sms,
         push=await _push(settings, clock, health, stack, roles),
+    )
+
+
+async def _core(
+    settings: Settings, clock: Clock, health: Health, stack: AsyncExitStack
+) -> tuple[CoreBank, Sheet, Feed | None]:
+    """Open the core, what its accounts are read from, and what looks at a remote one.
+
+    Raises:
+        Misconfigured: its own settings, or it is neither in our database nor remote.
+    """
+    file = adapters.load(_PORTS + "core_banking", settings.core_banking)
+    core: CoreBank = await file.connect(file.Settings(), clock=clock)
+    close = getattr(core, "close", None)
+    if close is not None:
+        stack.push_async_callback(close)
+    if isinstance(core, LocalBook):
+        watched = health.watching(core, Component.ACCOUNTS)
+        return core, LocalSheet(watched, clock), None
+    if not isinstance(core, Remote):
+        raise Misconfigured(f"CORE_BANKING: {settings.core_banking} shows no rows")
+    feed = Feed(
+        core=health.watching(core, Component.ACCOUNTS),
+        core_name=settings.core_banking,
+        clock=clock,
+        hints=core,
+    )
+    return Teller(core, feed, clock), FarSheet(feed, clock), feed
+
+
+def _links(
+    settings: Settings, core: CoreBank, vault: Vault, feed: Feed | None
+) -> Links | None:
+    """Make what takes a remote core's accounts into our list."""
+    if feed is None:
+        return None
+    return Links(
+        core=core,
+        core_name=settings.core_banking,
+        vault=vault,
+        bank_code=settings.bank_code,
+        feed=feed,
     )
 
 

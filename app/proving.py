@@ -7,7 +7,7 @@ postings through the core's own port, and every process tells its phones. Only
 `python -m app unfreeze` lets them go on. Source: banking.md section 2.5.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from app import audit, database, telemetry
 from app.auth.standing import Staff
 from app.bank import Bank
 from app.database import Proof, Tx
-from app.errors import Outage
+from app.errors import NotSupported, Outage
 from app.ids import request_id
 from app.integrations.core_banking import CanProve
 from app.payments import concord
@@ -83,7 +83,7 @@ class Prover:
         whole = len(rest) < concord.ROUND
         self._asked_to = UUID(int=0) if whole else rest[-1].ref.id
         both = {one.ref.id: one for one in (*said, *rest)}
-        return len(await concord.differing(self._bank.core, list(both.values())))
+        return len(await _differing(self._bank, list(both.values())))
 
     async def night(self) -> None:
         """Prove everything once a day, when the bank is quiet; asked often."""
@@ -155,21 +155,19 @@ async def let_go(bank: Bank, staff: Staff) -> list[str]:
     Args:
         bank: whose postings.
         staff: who decides, and why; both are kept.
+
+    Raises:
+        NotSupported: the core keeps its own book, so nothing here stops its postings.
     """
+    if not isinstance(bank.core, CanProve):
+        raise NotSupported(
+            "The core keeps its own book: nothing here stops or allows its postings."
+        )
     broken = await whole(bank)
-    if broken or not isinstance(bank.core, CanProve):
+    if broken:
         return broken
     await bank.core.unfreeze(staff.reason)
-    await audit.alone(
-        audit.Entry(
-            action="ledger.unfrozen",
-            at=bank.clock.now(),
-            request_id=request_id(),
-            actor_kind=audit.ActorKind.STAFF,
-            actor_id=staff.name[:64],
-            detail={"reason": staff.reason},
-        )
-    )
+    await audit.alone(staff.entry("ledger.unfrozen", bank.clock.now()))
     bank.board.call()
     return []
 
@@ -178,9 +176,13 @@ async def _discord(bank: Bank) -> int:
     """Ask the core about every operation of every payment; gives how many differ."""
     count, last = 0, UUID(int=0)
     while said := await concord.after(last):
-        count += len(await concord.differing(bank.core, said))
+        count += len(await _differing(bank, said))
         last = said[-1].ref.id
     return count
+
+
+async def _differing(bank: Bank, said: Sequence[concord.Said]) -> list[UUID]:
+    return await concord.differing(bank.core, bank.sheet, said)
 
 
 async def _mark(name: str) -> datetime:

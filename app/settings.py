@@ -1,8 +1,8 @@
-"""Every setting once: name, type, default, unit and a sentence.
+"""Every setting once, with `access.py` and `limits.py`: name, type, default, sentence.
 
 Wrong ones stop the start. All names have the prefix `SIXPENCE_`; an unknown one stops
 the start with the nearest known name. Secrets come as files. `docs/settings.md` is made
-from this file.
+from these files.
 """
 
 import difflib
@@ -20,8 +20,9 @@ from pydantic import (
 )
 from pydantic_settings import SettingsConfigDict
 
+from app.access import Access
 from app.limits import Limits
-from app.written import AndroidApps, IosApps, Words, is_within
+from app.written import Words, is_within
 
 PREFIX = "SIXPENCE_"
 # An adapter owns its own block: prefix, folder, file. Its Settings class checks it.
@@ -43,7 +44,7 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
-class Settings(Limits):
+class Settings(Access, Limits):
     """What a deployment may choose. Units stand in the names: `_S` is seconds."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
@@ -146,6 +147,15 @@ class Settings(Limits):
         None, description="redis:// or rediss:// URL of shared counters."
     )
 
+    # ---- risk
+    fraud: str = Field("rules", description="Adapter that judges payments.")
+    fraud_deadline_s: float = Field(0.15, description="Wait for it, seconds.", gt=0)
+    review_s: int = Field(
+        86400,
+        description="Longest wait for a review, and then for its customer, seconds.",
+        gt=0,
+    )
+
     # ---- push
     push: Words = Field(
         ("fcm", "apns"),
@@ -186,98 +196,6 @@ class Settings(Limits):
     # ---- audit
     audit_anchor_file: Path | None = Field(
         None, description="A worker adds hourly audit seals; never on the database."
-    )
-
-    # ---- sign-in
-    access_ttl_s: int = Field(300, description="Life of an access token, seconds.")
-    idle_s: int = Field(300, description="Session locks after this idle time, seconds.")
-    absolute_s: int = Field(43200, description="Longest life of a session, seconds.")
-    dpop_nonce: Literal["accepted", "required"] = Field(
-        "accepted", description="Whether proofs must carry the server's nonce."
-    )
-    dpop_past_s: int = Field(60, description="Oldest accepted proof, seconds.")
-    dpop_future_s: int = Field(10, description="Furthest accepted future, seconds.")
-    attestation: Literal["off", "prefer", "require"] = Field(
-        "off", description="What a new device must attest; off is for laptops."
-    )
-    android_apps: AndroidApps = Field(
-        (), description="Our Android apps, package:certificate digest; others fail."
-    )
-    ios_apps: IosApps = Field((), description="Our iOS apps, TEAM.bundle; others fail.")
-    android_patch_floor: int | None = Field(
-        None, description="Oldest Android patch that attests, YYYYMM.", ge=200_001
-    )
-    app_attest_development: bool = Field(
-        default=False, description="Whether App Attest of unpublished builds is BASIC."
-    )
-    webauthn_rp_id: str = Field(
-        "localhost", description="Domain passkeys belong to; may never change."
-    )
-    webauthn_origins: Words = Field(
-        (),
-        description="Websites passkeys may come from; empty: the public URL. Apps "
-        "follow from ANDROID_APPS and IOS_APPS.",
-    )
-    mpin_tries: int = Field(5, description="Wrong mPINs in a row before it is erased.")
-    factor_tries: int = Field(
-        5, description="Wrong answers in a row before any other factor pauses.", ge=1
-    )
-    factor_pause_s: int = Field(
-        900, description="First pause of such a factor, seconds; each next one doubles."
-    )
-    factor_pause_max_s: int = Field(
-        86400, description="Longest pause of such a factor, seconds."
-    )
-    device_tries: int = Field(
-        10, description="Wrong factors of any kind before the device is locked."
-    )
-    customer_tries: int = Field(
-        15, description="Wrong factors on two phones in 24 h before a customer waits."
-    )
-    customer_tries_max: int = Field(
-        100, description="Such without a success before the customer is locked."
-    )
-    otp_s: int = Field(300, description="Life of a one-time code, seconds.")
-    otp_tries: int = Field(3, description="Wrong tries per one-time code.")
-    login_challenge_s: int = Field(120, description="Life of a sign-in challenge.")
-    approval_s: int = Field(300, description="Life of an approval challenge, seconds.")
-    outcome_s: int = Field(
-        300, description="How long a lost answer of an approved call is given again."
-    )
-    authorise_s: int = Field(
-        900, description="Longest wait of a new payment for its approval, seconds."
-    )
-    enrolment_s: int = Field(600, description="Life of an enrolment, seconds.")
-    first_factor_s: int = Field(
-        900, description="Time after binding to set a first factor, seconds."
-    )
-    activation_code_days: int = Field(14, description="Life of an activation code.")
-    activation_tries: int = Field(10, description="Wrong tries per activation code.")
-    activation_reusable: bool = Field(
-        default=False, description="Whether a code works again; the demo's do."
-    )
-    totp_at_login: Literal["NEVER", "COOLING", "ALWAYS"] = Field(
-        "NEVER",
-        description="When a sign-in also asks for the authenticator app; only of "
-        "customers who have one.",
-    )
-    totp_pending_s: int = Field(
-        600, description="Time to type the first code of a new authenticator, seconds."
-    )
-    devices_max: int = Field(3, description="Bound devices per customer.", ge=1)
-    passkeys_max: int = Field(10, description="Passkeys per customer.", ge=1)
-    cooling_profile: Literal["standard", "IN", "SG"] = Field(
-        "standard", description="Rules of the waiting time; SG waits half as long."
-    )
-    cooling_s: int = Field(86400, description="Waiting time of a new device, seconds.")
-    payee_cooling_s: int = Field(
-        86400, description="Waiting time of a new payee, seconds."
-    )
-    limit_raise_s: int = Field(
-        86400, description="Wait until a limit that was raised counts, seconds.", ge=0
-    )
-    revocation_poll_s: float = Field(
-        1.0, description="How often a process looks for ended sessions, seconds."
     )
 
     # ---- stream and sockets

@@ -9,11 +9,15 @@ from functools import partial
 import typer
 
 from app import proving, sealed, seals, telemetry, upgrade
+from app.accounts.due import BATCH as POLLED
+from app.accounts.feed import Feed
+from app.accounts.linking import Links
 from app.auth import jobs as auth_jobs
 from app.auth import settling
 from app.auth.standing import Staff, require_staff
 from app.bank import Bank, loop_failed, open_bank
 from app.clock import Clock
+from app.errors import NotSupported
 from app.partners import Role, require_shared_bus
 from app.payments.callbacks import BATCH as CALLS
 from app.payments.callbacks import prune as prune_calls
@@ -28,6 +32,8 @@ PROVE_EVERY_S = 60.0
 NIGHT_EVERY_S = 600.0  # each looks whether the night began
 PRUNE_EVERY_S = 3600.0
 KEYS_EVERY_S = 3600.0
+POLL_EVERY_S = 5.0  # each looks which accounts of a remote core are due
+LINK_EVERY_S = 3600.0
 SEAL_EVERY_S = 60.0  # each looks whether a new hour began
 _RESTART_S = 1.0
 _LOOK_EVERY_S = 1.0
@@ -58,6 +64,11 @@ async def run(bank: Bank) -> None:
         "keys": KEYS_EVERY_S,
         "seal": SEAL_EVERY_S,
     }
+    if bank.feed is not None and bank.links is not None:
+        loops |= {"polls": polls(bank.feed), "history": histories(bank.feed)}
+        loops["links"] = links(bank.links)
+        every |= {"polls": POLL_EVERY_S, "history": POLL_EVERY_S}
+        every["links"] = LINK_EVERY_S
     async with asyncio.TaskGroup() as group:
         for name, loop in loops.items():
             turns = _every(bank.clock, every[name], name, loop)
@@ -84,6 +95,35 @@ async def callbacks(bank: Bank) -> None:
 async def settle(bank: Bank) -> None:
     """Write what time did to phones."""
     await settling.settle_states(bank.clock, bank.device_moves)
+
+
+def polls(feed: Feed) -> Callable[[], Awaitable[None]]:
+    """Look at the accounts of a remote core that are due."""
+
+    async def turn() -> None:
+        while await feed.poll() >= POLLED:
+            pass
+
+    return turn
+
+
+def histories(feed: Feed) -> Callable[[], Awaitable[None]]:
+    """Fetch what the mirror lacks of the accounts' history, page by page."""
+
+    async def turn() -> None:
+        while await feed.history():
+            pass
+
+    return turn
+
+
+def links(found: Links) -> Callable[[], Awaitable[None]]:
+    """Take accounts that the core opened, closed or renamed into our list."""
+
+    async def turn() -> None:
+        await found.link_all()
+
+    return turn
 
 
 async def prune(bank: Bank) -> None:
@@ -194,7 +234,11 @@ async def unfreeze(settings: Settings, by: str, reason: str) -> int:
     staff = Staff(name=by, reason=reason)
     require_staff(staff)
     async with open_bank(settings, frozenset()) as bank:
-        broken = await proving.let_go(bank, staff)
+        try:
+            broken = await proving.let_go(bank, staff)
+        except NotSupported as no:
+            typer.echo(no.message)
+            return 1
     if broken:
         typer.echo("still broken: " + ", ".join(broken))
         return 1

@@ -1,6 +1,9 @@
 """The page that `make run` ends with: one line a customer, its columns apart."""
 
-from app.demo import Person, Row, as_page
+from typing import Any, cast
+
+from app.demo import Row, as_page
+from app.demo_people import Person, core_seed, people
 from app.money import Money
 from tests.conftest import settings_with
 
@@ -32,3 +35,21 @@ def test_figures_that_fit_are_shown_whole() -> None:
 
     assert "Everyday ₹48,250.00, Savings ₹1,20,000.00" in line
     assert line.endswith(f"   {CODE}")
+
+
+def test_the_seed_of_a_remote_core_has_the_same_people_and_money() -> None:
+    seed = core_seed(people(4))
+
+    clients = cast("list[dict[str, Any]]", seed["clients"])
+    assert [one["number"] for one in clients] == [
+        "10000001",
+        "10000002",
+        "10000003",
+        "10000004",
+    ]
+    everyday, savings = clients[0]["accounts"]
+    assert (everyday["product"], everyday["minor"]) == ("Everyday", 4825000)
+    assert (savings["product"], savings["currency"]) == ("Savings", "INR")
+    assert clients[3]["accounts"][2]["product"] == "Travel Savings"
+    assert clients[3]["accounts"][0]["history"] == 10
+    assert seed == core_seed(people(4))

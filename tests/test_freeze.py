@@ -23,6 +23,7 @@ from app.ids import CustomerId, uuid7
 from app.integrations.core_banking import Hold, Narrative
 from app.integrations.outcome import Ok, OpRef
 from app.money import Money
+from app.payments import records
 from app.payments.lifecycle import State
 from app.payments.payment import Payment, PaymentRequest
 from app.proving import Prover
@@ -112,7 +113,7 @@ class Town:
 
     async def state(self, payment: Payment) -> State:
         """Tell where a payment stands."""
-        found = await self.bank.transfers.of_bank(payment.id)
+        found = await records.find(payment.id)
         assert found is not None
         return found.state
 

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,10 @@ from app.bank import Bank, open_bank
 from app.database import Tx
 from app.errors import Outage
 from app.ids import uuid7
-from app.integrations.core_banking import CanSeed
+from app.integrations.core_banking import CanSeed, CoreBank
 from app.integrations.outcome import OpRef
 from app.money import Money
+from app.partners import Role
 from app.proving import Prover
 from app.settings import Settings
 from tests.test_statements import a_customer
@@ -91,6 +94,33 @@ async def test_unfreezing_is_refused_while_the_books_are_wrong(
         [account] = await bank.accounts.of_customer(customer)
         await deposit(bank, account.ref)
         assert await proving.whole(bank) == []
+
+
+async def test_unfreezing_is_refused_where_the_core_keeps_its_own_book(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    remote: CoreBank = object()  # type: ignore[assignment]  # nothing is asked of it
+
+    @asynccontextmanager
+    async def open_remote(
+        chosen: Settings, roles: frozenset[Role]
+    ) -> AsyncIterator[Bank]:
+        async with open_bank(chosen, roles) as bank:
+            yield replace(bank, core=remote)
+
+    monkeypatch.setattr(worker, "open_bank", open_remote)
+
+    refused = await worker.unfreeze(settings, "Meera", "the sum is right")
+
+    assert refused == 1
+    assert capsys.readouterr().out == (
+        "The core keeps its own book: nothing here stops or allows its postings.\n"
+    )
+    async with open_bank(settings, frozenset()):
+        told = await database.read("SELECT action FROM audit_entry")
+    assert told == []
 
 
 async def kept_events() -> int:

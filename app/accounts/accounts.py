@@ -26,13 +26,14 @@ from app.rows import Row
 from app.vault import Vault
 
 LISTED_MAX = 50  # graphql.md section 2.5
-_LOOKUP = "lookup/account"
-_TABLE = "account.number"
-_NUMBER = re.compile(r"[0-9A-Z]{6,34}")  # 34 is the longest IBAN, ISO 13616
-_COLUMNS = (
+NUMBER_LOOKUP = "lookup/account"
+NUMBER_SEAL = "account.number"
+NUMBER = re.compile(r"[0-9A-Z]{6,34}")  # 34 is the longest IBAN, ISO 13616
+COLUMNS = (
     "id, customer_id, core_ref, kind, name, nickname, masked_number, bank_code, "
     "currency, state, low_balance_minor"
 )
+_ONE = f"SELECT {COLUMNS} FROM account WHERE id = $1 AND customer_id = $2"  # noqa: S608  -- our own columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,21 +80,26 @@ class Accounts:
     async def of_customer(self, customer: CustomerId) -> list[Account]:
         """List a customer's accounts in their order, pots left out, at most 50."""
         rows = await database.read(
-            f"SELECT {_COLUMNS} FROM account "  # noqa: S608  -- constant
+            f"SELECT {COLUMNS} FROM account "  # noqa: S608  -- constant
             "WHERE customer_id = $1 AND kind <> 'POT' ORDER BY position, id LIMIT $2",
             customer,
             LISTED_MAX,
         )
-        return [_account(row) for row in rows]
+        return [account_of(row) for row in rows]
+
+    async def currencies(self, customer: CustomerId) -> list[str]:
+        """Give the currencies of all a customer's accounts, that of the first first."""
+        rows = await database.read(
+            "SELECT currency FROM account WHERE customer_id = $1 AND kind <> 'POT' "
+            "GROUP BY currency ORDER BY min(position), currency",
+            customer,
+        )
+        return [row.get("currency", str) for row in rows]
 
     async def one(self, customer: CustomerId, account: AccountId) -> Account | None:
         """Give one account of a customer, of any kind; None: she has no such one."""
-        row = await database.read_one(
-            f"SELECT {_COLUMNS} FROM account WHERE id = $1 AND customer_id = $2",  # noqa: S608  -- constant
-            account,
-            customer,
-        )
-        return None if row is None else _account(row)
+        row = await database.read_one(_ONE, account, customer)
+        return None if row is None else account_of(row)
 
     async def owned(
         self, actor: Actor, ids: Iterable[AccountId]
@@ -117,12 +123,12 @@ class Accounts:
             return {}
         marks = ", ".join(f"${number}" for number in range(2, len(ids) + 2))
         rows = await database.read(
-            f"SELECT {_COLUMNS} FROM account "  # noqa: S608  -- placeholders only
+            f"SELECT {COLUMNS} FROM account "  # noqa: S608  -- placeholders only
             f"WHERE customer_id = $1 AND id IN ({marks})",
             actor.known_customer,
             *ids,
         )
-        return {account.id: account for account in map(_account, rows)}
+        return {account.id: account for account in map(account_of, rows)}
 
     async def by_refs(self, actor: Actor, refs: Iterable[str]) -> dict[str, Account]:
         """Give the caller's accounts by the core's names; others are left out."""
@@ -131,13 +137,13 @@ class Accounts:
             return {}
         marks = ", ".join(f"${number}" for number in range(3, len(wanted) + 3))
         rows = await database.read(
-            f"SELECT {_COLUMNS} FROM account "  # noqa: S608  -- placeholders only
+            f"SELECT {COLUMNS} FROM account "  # noqa: S608  -- placeholders only
             f"WHERE customer_id = $1 AND core = $2 AND core_ref IN ({marks})",
             actor.known_customer,
             self._core_name,
             *wanted,
         )
-        return {account.ref: account for account in map(_account, rows)}
+        return {account.ref: account for account in map(account_of, rows)}
 
     async def numbers(
         self, actor: Actor, ids: Sequence[AccountId]
@@ -166,21 +172,21 @@ class Accounts:
         if bank_code is not None and bank_code.strip().upper() != self._bank_code:
             return None
         message = normal(number).encode()
-        for key_id, mac in self._vault.macs(_LOOKUP, message):
+        for key_id, mac in self._vault.macs(NUMBER_LOOKUP, message):
             row = await database.read_one(
-                f"SELECT {_COLUMNS} FROM account "  # noqa: S608  -- constant
+                f"SELECT {COLUMNS} FROM account "  # noqa: S608  -- constant
                 "WHERE key_id = $1 AND number_lookup = $2",
                 key_id,
                 mac,
             )
             if row is not None:
-                return _reference(_account(row))
+                return _reference(account_of(row))
         return None
 
     def _opened(self, row: Row) -> str:
         account = row.get("id", AccountId)
         sealed = row.get("number_sealed", bytes)
-        return self._vault.open(_TABLE, str(account), sealed).decode()
+        return self._vault.open(NUMBER_SEAL, str(account), sealed).decode()
 
     # -------------------------------------------------------------- the staff's side
 
@@ -216,14 +222,14 @@ class Accounts:
         async def work(tx: Tx) -> Account:
             await self._insert(tx, opening, account, ref, number)
             row = await tx.one(
-                f"SELECT {_COLUMNS} FROM account WHERE id = $1",  # noqa: S608  -- constant
+                f"SELECT {COLUMNS} FROM account WHERE id = $1",  # noqa: S608  -- constant
                 account,
             )
             if row is None:
                 raise ValidationFailed(
                     "This account number is in use.", field=["number"]
                 )
-            return _account(row)
+            return account_of(row)
 
         return await database.transaction(work, name="accounts.open")
 
@@ -244,9 +250,9 @@ class Accounts:
             opening.kind,
             opening.name,
             masked(number),
-            self._vault.mac(_LOOKUP, number.encode()),
+            self._vault.mac(NUMBER_LOOKUP, number.encode()),
             self._vault.pepper.current,
-            self._vault.seal(_TABLE, str(account), number.encode()),
+            self._vault.seal(NUMBER_SEAL, str(account), number.encode()),
             self._bank_code,
             opening.currency,
             exponent_of(opening.currency),
@@ -271,16 +277,12 @@ class Accounts:
 
 async def held(tx: Tx, customer: CustomerId, account: AccountId) -> Account | None:
     """Give an account of a customer as it is inside this transaction."""
-    row = await tx.one(
-        f"SELECT {_COLUMNS} FROM account WHERE id = $1 AND customer_id = $2",  # noqa: S608  -- constant
-        account,
-        customer,
-    )
-    return None if row is None else _account(row)
+    row = await tx.one(_ONE, account, customer)
+    return None if row is None else account_of(row)
 
 
 def _check(opening: Opening, number: str) -> None:
-    if not _NUMBER.fullmatch(number):
+    if not NUMBER.fullmatch(number):
         raise ValidationFailed("The account number has another form.", field=["number"])
     if not is_currency(opening.currency):
         raise ValidationFailed("This is no currency.", field=["currency"])
@@ -288,7 +290,8 @@ def _check(opening: Opening, number: str) -> None:
         raise ValidationFailed("The name has 1 to 80 characters.", field=["name"])
 
 
-def _account(row: Row) -> Account:
+def account_of(row: Row) -> Account:
+    """Read a row of `COLUMNS`."""
     low = row.find("low_balance_minor", int)
     currency = row.get("currency", str)
     return Account(

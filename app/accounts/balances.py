@@ -1,22 +1,14 @@
-"""Balances, straight from the core; of a remote one that is away, the last known.
-
-No second copy exists for the embedded core: a copy of a local table would only add a
-way to be wrong (banking.md section 3). Its figures are as of now, never stale.
-"""
+"""Balances: of the embedded core as they are, of a remote one as it said them last."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from app.accounts.account import Account
-from app.accounts.last_known import LastKnown
-from app.errors import Outage
+from app.accounts.sheet import Said, Sheet
 from app.ids import AccountId
-from app.integrations.core_banking import CoreBank
 from app.money import Money
 from app.realtime.shots import BalanceShot
-
-_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,17 +51,16 @@ class Balances:
     """Reads balances.
 
     Args:
-        core: where the money is.
+        sheet: where they are read.
     """
 
-    def __init__(self, *, core: CoreBank) -> None:
-        self._core = core
-        self._known: LastKnown[AccountId, Balance] = LastKnown(_KEPT)
+    def __init__(self, *, sheet: Sheet) -> None:
+        self._sheet = sheet
 
     async def of(self, accounts: Sequence[Account]) -> dict[AccountId, Balance]:
-        """Give the balances of accounts in one call; unknown to the core: left out.
+        """Give the balances of accounts; those of which nothing is known: left out.
 
-        While a remote core is away: those it told before, marked as stale.
+        While a remote core is away: the figures it said last, as stale.
 
         Args:
             accounts: whose owner has been decided before.
@@ -79,14 +70,8 @@ class Balances:
         """
         if not accounts:
             return {}
-        if self._core.caps.local:
-            return await self._asked(accounts)
-        try:
-            found = await self._asked(accounts)
-        except Outage:
-            known = (self._known.of(account.id) for account in accounts)
-            return {one.account: replace(one, stale=True) for one in known if one}
-        return {id_: self._known.keep(id_, one) for id_, one in found.items()}
+        found = await self._sheet.balances(accounts)
+        return {account: balance_of(account, said) for account, said in found.items()}
 
     async def sure(self, account: Account) -> Balance:
         """Give the balance of an account as the core says now, for a decision.
@@ -94,22 +79,18 @@ class Balances:
         Raises:
             Outage: the core does not answer, or does not know the account now.
         """
-        found = (await self._asked([account])).get(account.id)
-        if found is None:
-            raise Outage("the core tells no balance", component="ACCOUNTS")
-        return found
+        return balance_of(account.id, Said(await self._sheet.now(account)))
 
-    async def _asked(self, accounts: Sequence[Account]) -> dict[AccountId, Balance]:
-        ids = {account.ref: account.id for account in accounts}
-        return {
-            ids[found.ref]: Balance(
-                account=ids[found.ref],
-                available=found.available,
-                booked=found.committed,
-                held=found.held,
-                as_of=found.as_of,
-                stale=False,
-                version=found.version,
-            )
-            for found in await self._core.balances(list(ids))
-        }
+
+def balance_of(account: AccountId, said: Said) -> Balance:
+    """Give what a core said of an account."""
+    found = said.balance
+    return Balance(
+        account=account,
+        available=found.available,
+        booked=found.committed,
+        held=found.held,
+        as_of=found.as_of,
+        stale=said.stale,
+        version=found.version,
+    )

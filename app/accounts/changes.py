@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from app import audit, database
 from app.accounts.account import Account
 from app.accounts.accounts import Accounts, held
-from app.auth import factors
+from app.auth import denials, factors
 from app.auth.actor import Actor
 from app.auth.sessions import Sessions
 from app.clock import Clock
 from app.database import Tx
-from app.errors import NotFound, Refusal, ValidationFailed
+from app.errors import NotFound, ValidationFailed
 from app.ids import AccountId
 from app.money import MINOR_MAX, Money
 
@@ -77,22 +77,12 @@ class AccountChanges:
                 greater than zero, or of another currency.
             Unauthenticated: the session ended meanwhile.
         """
-        try:
+        async with denials.kept(actor, _ACTION, self._clock, str(change.id)):
             found = await self._accounts.owned(actor, [change.id])
             change.made_to(found[change.id])
             return await database.transaction(
                 lambda tx: self._written(tx, actor, change), name="accounts.update"
             )
-        except Refusal as no:
-            entry = actor.entry(
-                _ACTION,
-                self._clock.now(),
-                object=str(change.id),
-                outcome=audit.Outcome.DENIED,
-                code=no.code,
-            )
-            await audit.denied(entry)
-            raise
 
     async def _written(self, tx: Tx, actor: Actor, change: AccountChange) -> Account:
         await factors.take_turn(tx, actor.known_customer)

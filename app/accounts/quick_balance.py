@@ -11,20 +11,12 @@ from app import database
 from app.accounts.account import Account
 from app.accounts.accounts import Accounts
 from app.accounts.balances import Balance, Balances
+from app.auth import gate
 from app.auth.actor import Actor
 from app.clock import Clock
 from app.database import Tx
 from app.ids import AccountId, DeviceId
 
-# Nobody who could not sign in now is shown a figure.
-_SHOWN = (
-    "SELECT q.account_id FROM quick_balance_optin q "
-    "JOIN device d ON d.id = q.device_id AND d.customer_id = q.customer_id "
-    "JOIN customer c ON c.id = q.customer_id "
-    "WHERE q.device_id = $1 AND q.customer_id = $2 "
-    "AND d.state IN ('COOLING', 'ACTIVE') AND c.status = 'ACTIVE' "
-    "AND (c.blocked_until IS NULL OR c.blocked_until <= $3)"
-)
 _CHOSEN = (
     "SELECT account_id FROM quick_balance_optin "
     "WHERE device_id = $1 AND customer_id = $2"
@@ -59,12 +51,9 @@ class QuickBalances:
         Nothing on a phone, or for a customer, that may not sign in now.
         """
         device, customer = actor.known_device, actor.known_customer
-        rows = await database.read(_SHOWN, device, customer, self._clock.now())
-        wanted = {row.get("account_id", AccountId) for row in rows}
-        if not wanted:
+        found = await self.chosen(actor)
+        if not found or not await gate.lets_in(device, customer, self._clock.now()):
             return []
-        listed = await self._accounts.of_customer(customer)
-        found = [account for account in listed if account.id in wanted]
         figures = await self._balances.of(found)
         return [
             QuickBalance(account, figures[account.id])
@@ -76,6 +65,8 @@ class QuickBalances:
         """Give the accounts chosen for this very device, in the customer's order."""
         rows = await database.read(_CHOSEN, actor.known_device, actor.known_customer)
         wanted = {row.get("account_id", AccountId) for row in rows}
+        if not wanted:
+            return []
         listed = await self._accounts.of_customer(actor.known_customer)
         return [account for account in listed if account.id in wanted]
 

@@ -1,7 +1,7 @@
 """The rows of accounts: keyset pages with a filter, mini statements, single rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from uuid import UUID
@@ -11,19 +11,17 @@ import orjson
 from app.accounts.account import Account
 from app.accounts.account import shot as account_shot
 from app.accounts.accounts import Accounts
-from app.accounts.last_known import LastKnown
+from app.accounts.sheet import Rows, Sheet
 from app.auth.actor import Actor
-from app.clock import Clock
-from app.errors import Outage, ValidationFailed
+from app.errors import ValidationFailed
 from app.ids import AccountId, PaymentId, TransactionId
-from app.integrations.core_banking import CoreBank, CoreTxn, TxnQuery
+from app.integrations.core_banking import CoreTxn, TxnQuery
 from app.money import Money
 from app.realtime.shots import CounterpartyShot, TransactionShot
 
 PAGE_MAX = 100
 MINI = 5
 _TEXT_MAX = 100
-_KEPT = 2000  # pages of a remote core that are remembered
 _BEGINNING = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
 
 
@@ -195,67 +193,37 @@ class Transactions:
     """Reads rows of accounts whose owner has been decided before.
 
     Args:
-        core: where the rows are.
+        sheet: where the rows are read.
         accounts: decides ownership for rows asked by id.
-        clock: for `as_of`.
     """
 
-    def __init__(self, *, core: CoreBank, accounts: Accounts, clock: Clock) -> None:
-        self._core = core
+    def __init__(self, *, sheet: Sheet, accounts: Accounts) -> None:
+        self._sheet = sheet
         self._accounts = accounts
-        self._clock = clock
-        self._known: LastKnown[tuple[AccountId, PageQuery], Page] = LastKnown(_KEPT)
 
     async def pages(
         self, accounts: Sequence[Account], query: PageQuery
     ) -> dict[AccountId, Page]:
         """Give one page of each account, in one call.
 
-        While a remote core is away: pages it told before, else empty ones, as stale.
+        While a remote core is away: what it told before, if only no row, as stale.
 
         Raises:
             ValidationFailed: size, bounds, currency or text of the filter.
             Outage: our database does not answer.
         """
         _check(accounts, query)
-        if self._core.caps.local:
-            return await self._read(accounts, query)
-        try:
-            found = await self._read(accounts, query)
-        except Outage:
-            return {one.id: self._stale(one, query) for one in accounts}
-        for account, page in found.items():
-            self._known.keep((account, query), page)
-        return found
-
-    def _stale(self, account: Account, query: PageQuery) -> Page:
-        known = self._known.of((account.id, query))
-        if known is None:
-            known = self._page(account, [], query)
-        return replace(known, stale=True)
-
-    async def _read(
-        self, accounts: Sequence[Account], query: PageQuery
-    ) -> dict[AccountId, Page]:
-        asked = _asked(query)
-        found = await self._core.transactions([one.ref for one in accounts], asked)
-        return {
-            account.id: self._page(account, found.get(account.ref, []), query)
-            for account in accounts
-        }
-
-    async def mini(self, accounts: Sequence[Account]) -> dict[AccountId, Page]:
-        """Give the last five rows of each account, in one call."""
-        return await self.pages(accounts, PageQuery(size=MINI))
+        found = await self._sheet.pages(accounts, _asked(query))
+        return {one.id: _page(one, found[one.id], query) for one in accounts}
 
     async def by_ids(
         self, actor: Actor, ids: Sequence[TransactionId]
     ) -> dict[TransactionId, Transaction]:
         """Give rows by their ids; those of other customers are left out."""
-        rows = await self._core.transactions_by_id([one.value for one in ids])
+        rows = await self._sheet.rows([one.value for one in ids])
         accounts = await self._accounts.by_refs(actor, [row.ref for row in rows])
         return {
-            TransactionId(row.id): _transaction(accounts[row.ref], row)
+            TransactionId(row.id): transaction(accounts[row.ref], row)
             for row in rows
             if row.ref in accounts
         }
@@ -269,29 +237,28 @@ class Transactions:
             wanted: the paying account of each payment, whose owner has been decided.
         """
         found: dict[PaymentId, Transaction] = {}
-        for row in await self._core.transactions_of([one.value for one in wanted]):
+        for row in await self._sheet.rows_of([one.value for one in wanted]):
             payment = PaymentId(row.payment) if row.payment else None
             account = None if payment is None else wanted.get(payment)
             if payment is None or account is None or account.ref != row.ref:
                 continue
             if row.direction == Direction.OUT:
-                found.setdefault(payment, _transaction(account, row))
+                found.setdefault(payment, transaction(account, row))
         return found
 
-    def _page(
-        self, account: Account, rows: Sequence[CoreTxn], query: PageQuery
-    ) -> Page:
-        more = len(rows) > query.size
-        kept = [_transaction(account, row) for row in rows[: query.size]]
-        if query.backward:
-            kept.reverse()
-        return Page(
-            rows=tuple(kept),
-            has_next=query.before is not None if query.backward else more,
-            has_previous=more if query.backward else query.after is not None,
-            as_of=self._clock.now(),
-            stale=False,
-        )
+
+def _page(account: Account, found: Rows, query: PageQuery) -> Page:
+    more = len(found.rows) > query.size
+    kept = [transaction(account, row) for row in found.rows[: query.size]]
+    if query.backward:
+        kept.reverse()
+    return Page(
+        rows=tuple(kept),
+        has_next=query.before is not None if query.backward else more,
+        has_previous=more if query.backward else query.after is not None,
+        as_of=found.as_of,
+        stale=found.stale,
+    )
 
 
 def _asked(query: PageQuery) -> TxnQuery:
@@ -330,7 +297,8 @@ def _check(accounts: Sequence[Account], query: PageQuery) -> None:
         )
 
 
-def _transaction(account: Account, row: CoreTxn) -> Transaction:
+def transaction(account: Account, row: CoreTxn) -> Transaction:
+    """Give a row of a core as one of an account."""
     return Transaction(
         id=TransactionId(row.id),
         account=account,

@@ -149,6 +149,24 @@ async def forgive(
         )
 
 
+def measured(customer: str, device: str, since: str) -> str:
+    """Give this room's columns of the statement that measures a payment.
+
+    Text and not a call, because a payment's facts are one statement (decision 30):
+    `bound_at` of the phone, and `failed`, the wrong answers since an instant.
+
+    Args:
+        customer: placeholder of whose answers.
+        device: placeholder of the phone.
+        since: placeholder of the instant.
+    """
+    return (
+        f"(SELECT bound_at FROM device WHERE id = {device}) AS bound_at, "  # noqa: S608  -- placeholders only
+        "(SELECT CAST(coalesce(sum(count), 0) AS BIGINT) FROM failure_day "
+        f"WHERE customer_id = {customer} AND hour > {since}) AS failed"
+    )
+
+
 async def _counted(tx: Tx, customer: CustomerId, now: datetime) -> list[Counted]:
     rows = await tx.rows(
         "SELECT sum(count) AS ever, sum(CASE WHEN hour > $2 THEN count ELSE 0 END) "

@@ -6,6 +6,7 @@ signing in are how tokens leak to the locked.
 
 from datetime import datetime
 
+from app import database
 from app.auth.actor import CustomerStatus, DeviceState
 from app.auth.device import state_at
 from app.auth.errors import (
@@ -15,7 +16,7 @@ from app.auth.errors import (
     DeviceLocked,
 )
 from app.database import Tx
-from app.ids import DeviceId
+from app.ids import CustomerId, DeviceId
 
 
 async def require_standing(
@@ -52,6 +53,32 @@ async def require_standing(
     if parts_of(judged) < parts_of(least):
         raise AppUpdateRequired
     return judged
+
+
+async def lets_in(device: DeviceId, customer: CustomerId, now: datetime) -> bool:
+    """Tell whether a customer could sign in on a phone now, whatever its app.
+
+    Args:
+        device: the phone.
+        customer: whose it has to be.
+        now: the clock's instant.
+    """
+    row = await database.read_one(
+        "SELECT d.state, d.cooling_until, c.status, c.blocked_until FROM device d "
+        "JOIN customer c ON c.id = d.customer_id WHERE d.id = $1 AND c.id = $2",
+        device,
+        customer,
+    )
+    if row is None:
+        return False
+    cooling_until = row.find("cooling_until", datetime)
+    until = row.find("blocked_until", datetime)
+    try:
+        require_usable(state_at(row.get("state", DeviceState), cooling_until, now))
+        require_customer(row.get("status", CustomerStatus), until, now)
+    except (DeviceLocked, DeviceBlocked, CredentialLocked):
+        return False
+    return True
 
 
 def require_usable(state: DeviceState) -> None:

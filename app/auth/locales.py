@@ -1,22 +1,15 @@
 """In which language a customer is spoken to who does not ask for one."""
 
-from collections import OrderedDict
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app import database
 from app.clock import Clock
 from app.ids import CustomerId
+from app.shelf import Shelf
 
 OURS = "en"
 _KEPT = 10_000
 _KEPT_S = 300
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    locale: str
-    until: datetime
 
 
 class Locales:
@@ -30,19 +23,17 @@ class Locales:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._kept: OrderedDict[CustomerId, _Entry] = OrderedDict()
+        self._kept = Shelf[CustomerId, tuple[str, datetime]](_KEPT)
 
     async def of(self, customer: CustomerId) -> str:
         """Give the BCP 47 tag that stands in the customer's row."""
         now = self._clock.now()
-        entry = self._kept.get(customer)
-        if entry is not None and entry.until > now:
-            return entry.locale
+        locale, until = self._kept.of(customer) or (OURS, now)
+        if until > now:
+            return locale
         row = await database.read_one(
             "SELECT locale FROM customer WHERE id = $1", customer
         )
         locale = OURS if row is None else row.get("locale", str)
-        self._kept[customer] = _Entry(locale, now + timedelta(seconds=_KEPT_S))
-        if len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
+        self._kept.keep(customer, (locale, now + timedelta(seconds=_KEPT_S)))
         return locale

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from app.auth import signing
 from app.auth.cooling import Statements
@@ -11,13 +10,6 @@ from app.ids import CustomerId, DeviceId, PasskeyId
 from app.rows import Row
 
 COLUMNS = "id, credential_id, transports, label, bs, created_at, last_used_at"
-
-
-class PasskeyState(StrEnum):
-    """Whether a passkey can be used; LOCKED is final."""
-
-    ACTIVE = "ACTIVE"
-    LOCKED = "LOCKED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

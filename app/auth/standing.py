@@ -5,8 +5,7 @@ carries the person's name and reason and is an audit entry of the customer.
 """
 
 import secrets
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,11 +20,13 @@ from app.ids import CustomerId
 from app.integrations.identity import CodeKind, IdentityProof
 from app.realtime import log
 from app.realtime.facts import DeviceChanged
+from app.shelf import Shelf
 from app.vault import Vault
 
 _HANDLE_BYTES = 32
 _NUMBER_DIGITS = 9
 _NAME_MAX = 80
+_NAME_KEPT = 64
 _WORDS_MAX = 200
 _SHOWN_DIGITS = 4
 _PROFILE_KEPT_S = 30
@@ -39,6 +40,38 @@ class Staff:
 
     name: str
     reason: str
+
+    def entry(
+        self,
+        action: str,
+        at: datetime,
+        *,
+        customer: CustomerId | None = None,
+        object: str | None = None,  # noqa: A002  -- the column's name
+        code: str | None = None,
+        detail: Mapping[str, str | int | bool | None] | None = None,
+    ) -> audit.Entry:
+        """Start an audit entry of this person's act; the reason stands in it.
+
+        Args:
+            action: name of the act, for example `staff.unlock`.
+            at: the clock's instant.
+            customer: whose chain it goes to; None is the bank's own.
+            object: outside id of what was touched.
+            code: why, where the act ended something.
+            detail: ids and figures besides, never a secret or a name.
+        """
+        return audit.Entry(
+            action=action,
+            at=at,
+            request_id=ids.request_id(),
+            customer=customer,
+            actor_kind=audit.ActorKind.STAFF,
+            actor_id=self.name[:_NAME_KEPT],
+            object=object,
+            code=code,
+            detail={"reason": self.reason, **(detail or {})},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +132,7 @@ class Customers:
         self._directory = directory
         self._identity = identity
         # Every home screen greets by name; a name changes hardly ever (auth.md 11).
-        self._profiles: OrderedDict[CustomerId, tuple[float, Profile]] = OrderedDict()
+        self._profiles = Shelf[CustomerId, tuple[float, Profile]](_PROFILES_MAX)
 
     async def add(self, staff: Staff, new: NewCustomer) -> Added:
         """Add one customer.
@@ -239,14 +272,11 @@ class Customers:
             NotFound: no such customer.
         """
         now = self._clock.monotonic()
-        read_at, kept = self._profiles.get(customer, (now, None))
+        read_at, kept = self._profiles.of(customer) or (now, None)
         if kept is not None and now - read_at < _PROFILE_KEPT_S:
             return kept
         found = await self._read_profile(customer)
-        self._profiles[customer] = now, found
-        self._profiles.move_to_end(customer)
-        if len(self._profiles) > _PROFILES_MAX:
-            self._profiles.popitem(last=False)
+        self._profiles.keep(customer, (now, found))
         return found
 
     async def _read_profile(self, customer: CustomerId) -> Profile:
@@ -350,16 +380,7 @@ def _require_valid(new: NewCustomer, line: int) -> None:
 def _entry(
     staff: Staff, action: str, customer: CustomerId, now: datetime
 ) -> audit.Entry:
-    return audit.Entry(
-        action=action,
-        at=now,
-        request_id=ids.request_id(),
-        customer=customer,
-        actor_kind=audit.ActorKind.STAFF,
-        actor_id=staff.name[:64],
-        object=str(customer),
-        detail={"reason": staff.reason},
-    )
+    return staff.entry(action, now, customer=customer, object=str(customer))
 
 
 def _new_number() -> str:

@@ -42,6 +42,28 @@ def add(  # noqa: PLR0913  -- one option a fact
         for wish in account or ():
             opened = await desk.account_open(bank, staff, added.id, wish)
             typer.echo(f"opened {opened.name} {opened.masked_number}")
+        if bank.links is not None:
+            done = await desk.customers_link(bank, staff, added.number)
+            typer.echo(f"linked {done.new} accounts of the core")
+
+    terminal.at_the_desk(work)
+
+
+@app.command()
+def link(
+    number: Annotated[str, typer.Argument(help="Customer number.")],
+    *,
+    by: terminal.By,
+    reason: terminal.Reason,
+) -> None:
+    """Take the accounts that the core has for a customer into our list."""
+    staff = terminal.staff(by, reason)
+
+    async def work(bank: "Bank") -> None:
+        from app import desk
+
+        done = await desk.customers_link(bank, staff, number)
+        typer.echo(f"{done.new} new accounts, {done.all} in all")
 
     terminal.at_the_desk(work)
 

@@ -1,18 +1,16 @@
 """Reads of the book, each one statement for any number of accounts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from app import database
+from app import database, keyset
 from app.ids import CustomerId
 from app.ledger.journal import Account, Figures
 from app.ledger.lines import COLUMNS, Line, line_of
 from app.ledger.posting import State
 from app.rows import Row, Scalar
-
-_SEARCHED = 10_000  # newest rows a text filter looks at (banking.md section 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,76 +83,17 @@ def _figures(row: Row) -> Figures:
 
 
 async def page(accounts: Sequence[UUID], query: LineQuery) -> list[tuple[Line, str]]:
-    """Give the rows of one page of each account, with their currency.
-
-    Each account is one limited index scan, joined by UNION ALL: a window over the
-    accounts would read their whole history (SQLite does).
-    """
+    """Give the rows of one page of each account, with their currency."""
     if not accounts:
         return []
-    values: list[Scalar] = []
-
-    def bind(value: Scalar) -> str:
-        values.append(value)
-        return f"${len(values)}"
-
-    conditions = _conditions(query, bind)
-    order = "ASC" if query.before else "DESC"
-    table = "ledger_line"
-    if query.text is not None:
-        table = (
-            "(SELECT * FROM ledger_line WHERE account_id = {account} "  # noqa: S608  -- own names
-            f"ORDER BY created_at DESC, id DESC LIMIT {_SEARCHED}) newest"
-        )
-    part = (
-        f"SELECT * FROM (SELECT {COLUMNS} FROM {table} "  # noqa: S608  -- own names and placeholders
-        f"WHERE account_id = {{account}}{conditions} "
-        f"ORDER BY created_at {order}, id {order} LIMIT {bind(query.first)}) part"
-    )
-    parts = [part.replace("{account}", bind(account)) for account in accounts]
+    page = keyset.Page("ledger_line", COLUMNS, accounts, query)
     rows = await database.read(
-        f"SELECT l.*, a.currency FROM ({' UNION ALL '.join(parts)}) l "  # noqa: S608  -- same
+        f"SELECT l.*, a.currency FROM ({page.sql}) l "  # noqa: S608  -- own names and placeholders
         "JOIN ledger_account a ON a.id = l.account_id "
-        f"ORDER BY l.account_id, l.created_at {order}, l.id {order}",
-        *values,
+        f"ORDER BY l.account_id, {page.order_of('l')}",
+        *page.values,
     )
     return [(line_of(row), row.get("currency", str)) for row in rows]
-
-
-def _conditions(query: LineQuery, bind: Callable[[Scalar], str]) -> str:
-    """Write the filter and the keyset once; the same parameters serve every account."""
-    found = []
-    for key, mark in ((query.after, "<"), (query.before, ">")):
-        if key is not None:
-            found.append(f"(created_at, id) {mark} ({bind(key[0])}, {bind(key[1])})")
-    bounds: tuple[tuple[str, Scalar], ...] = (
-        ("created_at >=", query.since),
-        ("created_at <", query.until),
-        ("direction =", query.direction),
-        ("amount >=", query.min_minor),
-        ("amount <=", query.max_minor),
-    )
-    found += [f"{test} {bind(value)}" for test, value in bounds if value is not None]
-    if query.statuses:
-        marks = ", ".join(bind(status) for status in query.statuses)
-        found.append(f"status IN ({marks})")
-    if query.text is not None:
-        found.append(_said(query.text, query.noted, bind))
-    return "".join(f" AND {condition}" for condition in found)
-
-
-def _said(text: str, noted: Sequence[UUID], bind: Callable[[Scalar], str]) -> str:
-    """Write that a row says a text, or is of a payment whose note does."""
-    says = f"search LIKE {bind(_like(text))} ESCAPE '!'"
-    if not noted:
-        return says
-    marks = ", ".join(bind(str(payment)) for payment in noted)
-    return f"({says} OR payment_ref IN ({marks}))"
-
-
-def _like(text: str) -> str:
-    escaped = text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
-    return f"%{escaped}%"
 
 
 async def by_ids(ids: Sequence[UUID]) -> list[tuple[Line, str]]:

@@ -174,6 +174,30 @@ CREATE UNIQUE INDEX IF NOT EXISTS account_number_once ON account (key_id, number
 --
 CREATE INDEX IF NOT EXISTS account_customer ON account (customer_id)
 --
+CREATE UNIQUE INDEX IF NOT EXISTS mirror_transaction_once ON mirror_transaction (id)
+--
+CREATE INDEX IF NOT EXISTS mirror_transaction_newest
+ON mirror_transaction (account_id, created_at DESC, id DESC)
+--
+CREATE INDEX IF NOT EXISTS mirror_transaction_open ON mirror_transaction (account_id)
+WHERE status = 'PENDING'
+--
+CREATE INDEX IF NOT EXISTS mirror_transaction_payment
+ON mirror_transaction (payment_ref) WHERE payment_ref IS NOT NULL
+--
+CREATE INDEX IF NOT EXISTS mirror_cursor_polled ON mirror_cursor (polled_at)
+--
+CREATE INDEX IF NOT EXISTS mirror_cursor_used ON mirror_cursor (used_on, polled_at)
+--
+CREATE INDEX IF NOT EXISTS mirror_cursor_history ON mirror_cursor (account_id)
+WHERE place IS NOT NULL
+--
+CREATE INDEX IF NOT EXISTS mirror_words_journal ON mirror_words (journal)
+WHERE journal IS NOT NULL
+--
+CREATE INDEX IF NOT EXISTS mirror_words_held ON mirror_words (src, held)
+WHERE held IS NOT NULL
+--
 -- == auth ==
 CREATE UNIQUE INDEX IF NOT EXISTS customer_handle ON customer (handle)
 --

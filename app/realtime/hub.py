@@ -97,6 +97,10 @@ class Hub:
         """How many subscribers there are in this process."""
         return sum(len(watch.readers) for watch in self._watches.values())
 
+    def followed(self) -> list[CustomerId]:
+        """Give the customers who have a subscriber in this process."""
+        return list(self._watches)
+
     async def run(self) -> None:
         """Listen, read and poll until cancelled. Owned by the bank's task group."""
         async with asyncio.TaskGroup() as group:

@@ -77,7 +77,6 @@ class PaymentShot:
     idempotency_key: str | None = None
     status: str
     reason: str | None = None
-    status_message: str | None = None
     from_account: AccountShot
     payee: CounterpartyShot
     amount: int

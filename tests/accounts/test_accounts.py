@@ -41,6 +41,19 @@ async def test_a_customer_sees_his_accounts_in_the_order_they_were_opened(
     assert await room.accounts.of_customer(CustomerId.new()) == []
 
 
+async def test_currencies_are_of_all_accounts_that_of_the_first_first(
+    room: Room,
+) -> None:
+    asha = CustomerId.new()
+    for currency in ("INR", "EUR", "INR"):
+        await room.an_account(owner=asha, currency=currency)
+    await room.an_account(owner=asha, kind=AccountKind.POT, currency="USD")
+    await room.an_account(currency="GBP")
+
+    assert await room.accounts.currencies(asha) == ["INR", "EUR"]
+    assert await room.accounts.currencies(CustomerId.new()) == []
+
+
 async def test_a_foreign_account_looks_like_none(room: Room) -> None:
     asha, ben = CustomerId.new(), CustomerId.new()
     own = await room.an_account(owner=asha)

@@ -2,8 +2,10 @@
 
 from app import database
 from app.accounts.balances import shot
+from app.accounts.sheet import LocalSheet
 from app.clock import StoppedClock
 from app.integrations.core_banking import Narrative
+from app.integrations.core_banking.embedded import EmbeddedCore
 from app.money import Money
 from tests.accounts.world import Room, an_op
 
@@ -28,7 +30,8 @@ async def test_a_balance_is_booked_held_and_available(
     assert (told.currency, told.version) == ("INR", 2)
 
 
-async def test_many_balances_are_one_statement(room: Room) -> None:
+async def test_many_balances_are_one_statement(any_room: Room) -> None:
+    room = any_room
     accounts = [await room.an_account(10 + number) for number in range(12)]
 
     async with database.watched_statements() as seen:
@@ -38,3 +41,13 @@ async def test_many_balances_are_one_statement(room: Room) -> None:
     assert [found[account.id].booked.minor for account in accounts] == [
         10 + number for number in range(12)
     ]
+
+
+async def test_a_book_of_ours_is_known_until_now(
+    room: Room, clock: StoppedClock
+) -> None:
+    account = await room.an_account(1000)
+
+    assert (await room.balances.sure(account)).available == Money(1000, "INR")
+    until = await LocalSheet(EmbeddedCore(clock), clock).known_until([account.ref])
+    assert until == {account.ref: clock.now()}

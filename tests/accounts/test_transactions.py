@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from app import database
 from app.accounts.account import Account
 from app.accounts.transactions import (
+    MINI,
     Direction,
     Filter,
     Page,
@@ -25,6 +26,12 @@ from app.integrations.core_banking import Hold, Narrative
 from app.integrations.outcome import Ok
 from app.money import Money
 from tests.accounts.world import Room, actor_of, an_op
+
+
+@pytest.fixture
+def room(any_room: Room) -> Room:
+    """Read the same of a book of ours and of a mirror."""
+    return any_room
 
 
 async def one_page(room: Room, account: Account, query: PageQuery) -> Page:
@@ -177,15 +184,16 @@ async def test_a_row_keeps_its_id_and_place_when_it_is_booked(
     before = await one_page(room, account, PageQuery(size=9))
     clock.move(minutes=1)
 
-    await room.core.capture(an_op(), held, Money(70, "INR"))
+    part = Money(70 if room.core.caps.partial_capture else 77, "INR")
+    await room.core.capture(an_op(), held, part)
 
     after = await one_page(room, account, PageQuery(size=9))
     assert [row.id for row in after.rows] == [row.id for row in before.rows]
     assert before.rows[1].status is TransactionStatus.PENDING
     assert before.rows[1].running_balance is None
     row = after.rows[1]
-    assert (row.status, row.amount.minor) == (TransactionStatus.BOOKED, 70)
-    assert row.running_balance == Money(925, "INR")
+    assert (row.status, row.amount) == (TransactionStatus.BOOKED, part)
+    assert row.running_balance == Money(995 - part.minor, "INR")
     assert (row.kind, row.counterparty_name) == (TransactionKind.TRANSFER, "Shop")
 
 
@@ -249,17 +257,19 @@ def test_the_same_filter_has_the_same_name() -> None:
     assert len({one.name, Filter(text="rent").name, Filter(text="tea").name}) == 3
 
 
-async def test_pages_of_many_accounts_are_one_statement(
+async def test_pages_of_many_accounts_are_one_question(
     room: Room, clock: StoppedClock
 ) -> None:
     busy = await a_busy_account(room, clock, 12)
     quiet = [await room.an_account(number) for number in range(1, 12)]
+    await room.transactions.pages([busy, *quiet], PageQuery(size=1))
+    await room.settled()
 
     async with database.watched_statements() as seen:
         pages = await room.transactions.pages([busy, *quiet], PageQuery(size=10))
-        mini = await room.transactions.mini([busy, *quiet])
+        mini = await room.transactions.pages([busy, *quiet], PageQuery(size=MINI))
 
-    assert len(seen) == 2
+    assert len(seen) == 2 * room.statements
     assert len(pages[busy.id].rows) == 10
     assert [len(pages[account.id].rows) for account in quiet] == [1] * 11
     assert [row.amount.minor for row in mini[busy.id].rows] == [12, 11, 10, 9, 8]

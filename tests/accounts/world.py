@@ -6,6 +6,7 @@ from app import adapters
 from app.accounts.account import Account
 from app.accounts.accounts import Accounts, Opening
 from app.accounts.balances import Balances
+from app.accounts.sheet import LocalSheet
 from app.accounts.transactions import Transactions
 from app.auth.actor import Actor, Level, Origin
 from app.clock import StoppedClock
@@ -16,6 +17,7 @@ from app.integrations.core_banking import (
     CoreBank,
     Narrative,
 )
+from app.integrations.core_banking.embedded import EmbeddedCore
 from app.integrations.outcome import Ok, OpRef
 from app.money import Money
 from app.settings import Settings
@@ -27,12 +29,19 @@ _numbers = iter(range(50100000000000, 50200000000000))
 
 @dataclass(frozen=True)
 class Room:
-    """The room's services, and the core behind them."""
+    """The room's services, and the core behind them.
+
+    `statements` is how many one question takes.
+    """
 
     core: CoreBank
     accounts: Accounts
     balances: Balances
     transactions: Transactions
+    statements: int = 1
+
+    async def settled(self) -> None:
+        """Return when nothing is under way; a local core has nothing."""
 
     async def an_account(
         self,
@@ -79,13 +88,14 @@ def actor_of(customer: CustomerId) -> Actor:
 
 async def a_room(settings: Settings, clock: StoppedClock, vault: Vault) -> Room:
     module = adapters.load("app.integrations.core_banking", "embedded")
-    core: CoreBank = await module.connect(module.Settings(), clock=clock)
+    core: EmbeddedCore = await module.connect(module.Settings(), clock=clock)
+    sheet = LocalSheet(core, clock)
     accounts = Accounts(
         core=core, core_name="embedded", vault=vault, bank_code=BANK_CODE
     )
     return Room(
         core=core,
         accounts=accounts,
-        balances=Balances(core=core),
-        transactions=Transactions(core=core, accounts=accounts, clock=clock),
+        balances=Balances(sheet=sheet),
+        transactions=Transactions(sheet=sheet, accounts=accounts),
     )

@@ -24,6 +24,7 @@ from app.settings import Environment, Misconfigured
 from tests.auth.room import PHONE, STAFF, Person, Phone, Room, a_customer
 from tests.auth.test_login import count
 from tests.auth.wiring import open_room
+from tests.conftest import NOON
 
 HEADER = "number,name,phone,locale\n"
 
@@ -99,6 +100,20 @@ async def test_the_acts_stand_in_the_customers_chain_with_the_name(
     assert {row.get("actor_id", str) for row in rows} == {"Meera"}
     assert rows[0].get("detail", dict) == {"reason": "opened at the branch"}
     assert await audit.verify() == []
+
+
+def test_an_act_of_staff_says_why_and_keeps_what_fits_of_a_long_name() -> None:
+    customer = CustomerId.new()
+    meera = Staff(name="Meera " * 20, reason="asked by phone")
+
+    entry = meera.entry("staff.unlock", NOON, customer=customer, detail={"phones": 2})
+    own = meera.entry("staff.streams_renewed", NOON)
+
+    assert (entry.actor_kind, entry.customer) == (audit.ActorKind.STAFF, customer)
+    assert entry.actor_id == ("Meera " * 20)[:64]
+    assert entry.detail == {"reason": "asked by phone", "phones": 2}
+    assert (own.customer, own.object, own.code) == (None, None, None)
+    assert own.detail == {"reason": "asked by phone"}
 
 
 async def test_unknown_numbers_are_said_to_be_so(room: Room) -> None:

@@ -16,6 +16,7 @@ import orjson
 import app
 from app import errors
 from app import settings as app_settings
+from app.access import Access
 from app.commands import documents as listing
 from app.errors import ErrorCode, Refusal, RequestFault
 from app.limits import Limits
@@ -122,14 +123,15 @@ def first_sentence(thing: object) -> str:
 
 
 def settings_page() -> str:
-    """Write docs/settings.md from app/settings.py."""
+    """Write docs/settings.md from the classes of the settings."""
     lines = [
         "# Settings",
         "",
-        "Made from `app/settings.py` by `make schema`; do not edit it here. Every name",
-        f"has the prefix `{PREFIX}` and is read from the environment. A name that is",
-        "not on this page stops the start, except those of an adapter",
-        f"(`{PREFIX}SMS_HTTP_BASE_URL`): they stand at the end.",
+        "Made from `app/settings.py` and the two files it takes in, `access.py` and",
+        "`limits.py`, by `make schema`; do not edit it here. Every name has the prefix",
+        f"`{PREFIX}` and is read from the environment. A name that is not on this page",
+        f"stops the start, except those of an adapter (`{PREFIX}SMS_HTTP_BASE_URL`):",
+        "they stand at the end.",
         "",
         "A rate is written `10/60s`: ten in sixty seconds. `LIMIT_FACTOR` multiplies",
         "the counts; it is 1 in production and 1000 in demo and test.",
@@ -168,7 +170,7 @@ def adapter_lines() -> list[str]:
 
 def sections() -> dict[str, list[str]]:
     """Read which setting stands under which heading of the class."""
-    classes = (Settings, Limits)
+    classes = (Settings, Access, Limits)
     source = [line for one in classes for line in inspect.getsource(one).splitlines()]
     found: dict[str, list[str]] = {}
     current = "other"

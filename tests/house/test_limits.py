@@ -7,7 +7,7 @@ from app.settings import Settings
 from tests.house.tree import ROOT, called, files, named, nodes
 
 ATTACKS = ROOT / "tests/attacks"
-SETTINGS = {"app/settings.py", "app/limits.py"}
+SETTINGS = {"app/settings.py", "app/access.py", "app/limits.py"}
 
 
 def test_rates_stand_in_the_settings_alone() -> None:

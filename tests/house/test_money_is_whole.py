@@ -39,6 +39,7 @@ SECONDS_AND_SHARES = {
     "app/schema/transport/weights.py",  # both
     "app/schema/transport/socket.py",  # a bucket for messages
     "app/settings.py",  # settings in seconds
+    "app/access.py",  # same
     "app/status/health.py",  # share of good answers
     "app/status/pushes.py",  # how long a batch took
     "app/status/reports.py",  # share of good answers

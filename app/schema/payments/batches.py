@@ -48,7 +48,16 @@ async def _rows(
     return {key: found[key[0]] for key in keys if key[0] in found}
 
 
+async def _noted(
+    context: Context, keys: Sequence[str]
+) -> Mapping[str, tuple[PaymentId, ...]]:
+    return {
+        text: await context.bank.transfers.noted(context.actor, text) for text in keys
+    }
+
+
 PAYMENT = Batch("payment", _payments)
+NOTED = Batch("noted payments", _noted)
 ROW = Batch("rows of payments", _rows)
 TIMELINE = Batch("timeline", _timelines)
 BENEFICIARY = Batch("beneficiary", _beneficiaries)

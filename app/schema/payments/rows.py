@@ -1,8 +1,8 @@
 """What the rows of accounts show of payments, and payments of their rows.
 
 Accounts stand below payments on the stair, so these fields of `Transaction` are added
-from here. What a row says of its payment is the caller's own: the other side's note and
-payment are never shown.
+from here, and so is the search in notes. What a row says of its payment is the caller's
+own: the other side's note and payment are never shown.
 """
 
 from app.accounts.transactions import TransactionStatus
@@ -10,8 +10,9 @@ from app.ids import PaymentId
 from app.payments import payment as payments
 from app.schema import scalars
 from app.schema.accounts.accounts import Transaction
+from app.schema.accounts.batches import search_notes
 from app.schema.context import Context, Info
-from app.schema.payments.batches import PAYMENT
+from app.schema.payments.batches import NOTED, PAYMENT
 from app.schema.payments.payments import Payment
 from app.schema.refusals import ErrorCode
 from app.schema.scalars import SENSITIVE, field
@@ -63,5 +64,6 @@ async def decline_reason(self: Transaction, info: Info) -> ErrorCode | None:
     return None if found is None or found.reason is None else ErrorCode[found.reason]
 
 
+search_notes(NOTED)
 for _field in (note, payment, decline_reason):
     scalars.extend(Transaction, _field)

@@ -1,7 +1,4 @@
-"""What a remote core said last, for the time it is away; of this process only.
-
-A local core needs none of it: it is as far away as our own database.
-"""
+"""What a process remembers of what it asked, up to so many keys."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -11,8 +8,10 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class LastKnown(Generic[K, V]):
-    """Remembers the newest value of each key; the longest unused go first.
+class Shelf(Generic[K, V]):
+    """Keeps the newest value of each key; what was kept longest ago goes first.
+
+    How long a value counts is for whoever keeps it.
 
     Args:
         at_most: how many keys are kept.
