@@ -177,8 +177,8 @@ class _Case:
     async def recovers(self) -> BalanceValue:
         """Wait until the bank is well by itself, and the doubt is over."""
         await self.core.well()
-        await WorldClock(self.core.sandbox).forward(LATER_S)
         await self.heard.well_within(BACK_S)
+        await WorldClock(self.core.sandbox).forward(LATER_S)
         ended = await self.asha.payments.final(
             present_status(await self.asha.payments.by_key(self.order.key))
         )

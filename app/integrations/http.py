@@ -39,6 +39,7 @@ CONNECTIONS_MAX = 20
 LANES_MAX = 32
 IDLE_S = 3.0  # many servers close idle connections after 5 s; we do so before them
 ANSWER_BYTES_MAX = 1024 * 1024
+TOO_LONG = "the answer is too long"  # the cause of the Outage of a longer one
 TRIES = 3
 JITTER_S = 0.4  # full jitter: from 0 to this, anew each time
 RETRY_SHARE = 0.1  # retries may be a tenth of the calls ...
@@ -314,5 +315,5 @@ async def _whole(response: "httpx.Response", most: int) -> bytes:
     async for part in response.aiter_bytes():
         body += part
         if len(body) > most:
-            raise _NoAnswer("the answer is too long")
+            raise _NoAnswer(TOO_LONG)
     return bytes(body)

@@ -24,7 +24,12 @@ EACH = 150  # walks in one world: its book grows, and is searched from end to en
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "walks", [150, pytest.param(5000, marks=pytest.mark.chaos)], ids=["150", "5000"]
+    "walks",
+    [
+        50,
+        pytest.param(150, marks=pytest.mark.twice),
+        pytest.param(5000, marks=pytest.mark.chaos),
+    ],
 )
 @pytest.mark.usefixtures("_one_list_of_authorities")
 async def test_nothing_is_posted_twice_and_nothing_is_lost(

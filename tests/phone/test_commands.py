@@ -133,7 +133,7 @@ async def test_usage_exits_two(fake: Fake, tmp_path: Path) -> None:
     for words in (
         ("login",),
         ("enrol", "eve"),
-        ("proof", "8"),
+        ("proof", "11"),
         ("query", "no-such-file"),
         ("query", "{ me { id } }", "--variables", "[]"),
         ("login", "--with", "passkey"),
@@ -271,7 +271,7 @@ async def test_a_proof_without_a_movable_clock_holds_partly(
 
 
 async def test_words_that_name_nothing_are_refused(fake: Fake, tmp_path: Path) -> None:
-    for words in (("login", "--with", "face"), ("airplane", "maybe"), ("proof", "8")):
+    for words in (("login", "--with", "face"), ("airplane", "maybe"), ("proof", "11")):
         ran = await run(fake, tmp_path, *words)
 
         assert ran.exit_code == 2, words

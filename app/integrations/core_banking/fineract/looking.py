@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import date
+from heapq import nlargest
 from typing import NamedTuple
 
 from app.clock import Clock
+from app.errors import Outage
 from app.integrations.core_banking import CoreBalance, CoreTxn, Look, OlderRows
 from app.integrations.core_banking.fineract import questions, wire
-from app.integrations.core_banking.fineract.questions import Questions
+from app.integrations.core_banking.fineract.questions import UNTAKEN, Questions
 from app.integrations.core_banking.fineract.recent import Recent
 from app.integrations.core_banking.fineract.rows import (
     NOTHING_MORE,
@@ -18,12 +20,14 @@ from app.integrations.core_banking.fineract.rows import (
     detail_of,
     row_of,
 )
+from app.integrations.http import TOO_LONG
 from app.money import Money
 
 ROWS_MAX = 100
 PAGE = 100
 _PAGES_MAX = 50
 _KEPT = 20_000
+HISTORY_MAX = 2_000  # rows; of an account with more, pages are asked for
 
 
 class Card(NamedTuple):
@@ -49,6 +53,9 @@ class _Page(NamedTuple):
     total: int
 
 
+_Found = dict[str, tuple[wire.Json, _Page]]
+
+
 class Looking:
     """Reads accounts and rows; remembers what can never change.
 
@@ -65,6 +72,8 @@ class Looking:
         self._details: Recent[tuple[str, int], Detail] = Recent(_KEPT)
         self._cards: Recent[str, Card] = Recent(_KEPT)
         self._lists_tell = False  # more than their contract: then it is all there is
+        self._batches_search = True  # until one answers 501
+        self._long: Recent[str, bool] = Recent(_KEPT)
 
     async def accounts(self, refs: Sequence[str]) -> dict[str, wire.Json]:
         """Give accounts as the core keeps them, in one call; unknown ones left out.
@@ -109,19 +118,16 @@ class Looking:
     async def look(self, refs: Sequence[str], rows: int) -> list[Look]:
         """Look at accounts and their newest rows, in at most two calls.
 
+        A batch that takes no search is asked for accounts with all their rows instead;
+        only of accounts with too many of them the pages are asked for one by one.
+
         Raises:
             Outage: as above.
         """
         wanted, most = _wanted(refs), max(1, min(rows, ROWS_MAX))
-        cards = [questions.account(ref) for ref in wanted]
-        pages = [questions.page(ref, 0, most) for ref in wanted]
-        told = await self._ask.several([*cards, *pages])
-        found: dict[str, tuple[wire.Json, _Page]] = {}
-        for at, ref in enumerate(wanted):
-            account, page = told[at], told[at + len(wanted)]
-            if account is not None and page is not None:
-                found[ref] = wire.record(account, "an account"), _page(page)
-        await self._learn({ref: page.rows for ref, (_one, page) in found.items()})
+        found = await self._searched(wanted, most) if self._batches_search else None
+        if found is None:
+            found = await self._through_histories(wanted, most)
         return [
             self._look(ref, account, page) for ref, (account, page) in found.items()
         ]
@@ -173,6 +179,59 @@ class Looking:
         return [Seen(row, self._detail(ref, row)) for row in rows]
 
     # ------------------------------------------------------------------ parts
+
+    async def _searched(self, refs: Sequence[str], most: int) -> _Found | None:
+        """Search for the newest rows, all in one batch; None: batches do not search."""
+        cards = [questions.account(ref) for ref in refs]
+        pages = [questions.page(ref, 0, most) for ref in refs]
+        told = await self._ask.together([*cards, *pages])
+        if any(one is UNTAKEN for one in told):
+            self._batches_search = False
+            return None
+        found = _joined(refs, told[: len(refs)], told[len(refs) :])
+        await self._learn({ref: page.rows for ref, (_one, page) in found.items()})
+        return found
+
+    async def _through_histories(self, refs: Sequence[str], most: int) -> _Found:
+        """Take the newest rows from all rows; who is too long is remembered as such."""
+        long = {ref for ref in refs if self._long.get(ref)}
+        try:
+            return await self._mixed(refs, long, most)
+        except Outage as failure:
+            if failure.cause != TOO_LONG:
+                raise
+        for ref in refs:
+            self._long.put(ref, value=True)
+        return await self._mixed(refs, {*refs}, most)
+
+    async def _mixed(self, refs: Sequence[str], long: set[str], most: int) -> _Found:
+        told = await self._ask.several(
+            [
+                questions.account(ref) if ref in long else questions.history(ref)
+                for ref in refs
+            ]
+        )
+        told_of = {
+            ref: wire.record(one, "an account")
+            for ref, one in zip(refs, told, strict=True)
+            if one is not None
+        }
+        pages: dict[str, _Page] = {}
+        for ref, one in told_of.items():
+            newest = None if ref in long else _newest(one, most)
+            if newest is not None:
+                pages[ref] = newest
+            if newest is None or newest.total > HISTORY_MAX:
+                self._long.put(ref, value=True)
+            await asyncio.sleep(0)  # they may be many: others come first now
+        every = [row for page in pages.values() for row in page.rows]
+        self._lists_tell = self._lists_tell or any(row.detail for row in every)
+        apart = [ref for ref in told_of if ref not in pages]
+        asked = await self._ask.apart([questions.page(ref, 0, most) for ref in apart])
+        searched = _joined(apart, [told_of[ref] for ref in apart], asked)
+        await self._learn({ref: page.rows for ref, (_one, page) in searched.items()})
+        pages |= {ref: page for ref, (_one, page) in searched.items()}
+        return {ref: (told_of[ref], pages[ref]) for ref in told_of if ref in pages}
 
     async def _page(self, ref: str, number: int, day: date | None) -> _Page:
         """Read a page; of an unknown account: an empty one."""
@@ -264,6 +323,35 @@ def _page(value: object) -> _Page:
         raise wire.broken("a page without rows")
     total = wire.number(page.get("total"), "the number of rows")
     return _Page([row_of(one) for one in content], total)
+
+
+def _joined(
+    refs: Sequence[str], accounts: Sequence[object], pages: Sequence[object]
+) -> _Found:
+    """Put accounts and their pages together; what has not both is left out."""
+    return {
+        ref: (wire.record(account, "an account"), _page(page))
+        for ref, account, page in zip(refs, accounts, pages, strict=True)
+        if account is not None and page is not None
+    }
+
+
+def _newest(account: wire.Json, most: int) -> _Page | None:
+    """Take the newest rows of an account told with all of them; None: it was not.
+
+    They come by the day for which they count; the search, and so we, have them in the
+    order in which they were written. Where there are no rows the list is left out.
+    """
+    told = account.get("transactions")
+    if told is None:
+        summary = wire.record(account.get("summary"), "a summary")
+        has_moved = summary.get("accountBalance") or summary.get("totalDeposits")
+        return None if has_moved else _Page([], 0)
+    if not isinstance(told, list):
+        raise wire.broken("rows that are no list")
+    every = [wire.record(one, "a row") for one in told]
+    newest = nlargest(most, every, key=lambda one: wire.number(one.get("id"), "an id"))
+    return _Page([row_of(one) for one in newest], len(every))
 
 
 def _place(text: str) -> tuple[int, int]:

@@ -1,14 +1,16 @@
 """Asking Fineract without effect: single questions, and many in one batch.
 
 Versions differ in which addresses a batch takes; what one refuses with 501 is asked
-alone, a few at once.
+alone, a few at once, or in another way.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from enum import Enum
 from http import HTTPStatus
+from typing import Final
 from urllib.parse import urlencode
 
 from app.integrations.core_banking.fineract import refusals, wire
@@ -24,6 +26,15 @@ _APART = {"enclosingTransaction": "false"}
 AT_ONCE = 8  # questions that a batch does not take
 PATIENCE_S = 5.0  # of a question: a customer waits for some, ten seconds at most
 _NO_ENTRY = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+
+
+class Untaken(Enum):
+    """What stands for the answer to a question that a batch does not take."""
+
+    UNTAKEN = "untaken"
+
+
+UNTAKEN: Final = Untaken.UNTAKEN
 
 
 class Questions:
@@ -63,6 +74,36 @@ class Questions:
             AuthFailed: as for one.
             Outage: as for one; a question without its own good answer spoils all.
         """
+        found = await self.together(asks)
+        lacking = [at for at, one in enumerate(found) if one is UNTAKEN]
+        alone = await self.apart([asks[at] for at in lacking])
+        for at, one in zip(lacking, alone, strict=True):
+            found[at] = one
+        return found
+
+    async def apart(self, asks: Sequence[Ask]) -> list[object | None]:
+        """Ask each question in a call of its own, a few at once.
+
+        Raises:
+            AuthFailed: as for one.
+            Outage: as for one; a question without its own good answer spoils all.
+        """
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def told(ask: Ask) -> object | None:
+            async with room:
+                return await self.one(ask)
+
+        found = await asyncio.gather(*map(told, asks), return_exceptions=True)
+        return [_or_raised(one) for one in found]
+
+    async def together(self, asks: Sequence[Ask]) -> list[object | None]:
+        """Ask many questions in one call; UNTAKEN where the batch does not take one.
+
+        Raises:
+            AuthFailed: as for one.
+            Outage: as for one; a question without its own good answer spoils all.
+        """
         if not asks:
             return []
         wanted = [
@@ -79,25 +120,30 @@ class Questions:
         for value in answer.body:
             part = wire.record(value, "an answer of a batch")
             parts[part.get("requestId")] = part
-        room = asyncio.Semaphore(AT_ONCE)
-
-        async def told(at: int, ask: Ask) -> object | None:
-            part = parts.get(at)
-            if part is None:
+        found: list[object | None] = []
+        for at in range(1, len(asks) + 1):
+            mine = parts.get(at)
+            if mine is None:
                 raise wire.broken("a batch left a question out")
-            if part.get("statusCode") != HTTPStatus.NOT_IMPLEMENTED:
-                return _told(part)
-            async with room:
-                return await self.one(ask)
-
-        numbered = map(told, range(1, len(asks) + 1), asks)
-        found = await asyncio.gather(*numbered, return_exceptions=True)
-        return [_or_raised(one) for one in found]
+            is_taken = mine.get("statusCode") != HTTPStatus.NOT_IMPLEMENTED
+            found.append(_told(mine) if is_taken else UNTAKEN)
+            await asyncio.sleep(0)  # a part may be long: others come first now
+        return found
 
 
 def account(ref: str) -> Ask:
     """Ask for an account."""
     return Ask("GET", ACCOUNT, path={"ref": ref})
+
+
+def history(ref: str) -> Ask:
+    """Ask for an account with all its rows; the published source batches that.
+
+    Source: CommandStrategyProvider of Apache Fineract.
+    """
+    return Ask(
+        "GET", ACCOUNT, path={"ref": ref}, params={"associations": "transactions"}
+    )
 
 
 def row(ref: str, number: int) -> Ask:
