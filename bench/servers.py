@@ -91,6 +91,8 @@ def bank(
         "SIXPENCE_DEMO_CUSTOMERS": str(customers),
         "SIXPENCE_INTROSPECTION": "false",  # as in production: no price in the answer
         "SIXPENCE_LOG_LEVEL": "warning",
+        # Above what an engine can do a turn takes longer than a token lives.
+        "SIXPENCE_ACCESS_TTL_S": "7200",
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "app", "demo", "--json"],
