@@ -34,7 +34,7 @@ from tests.notifications.world import (
     notifications,
 )
 
-SILENT_S, PATIENCE_S = 0.3, 5.0
+SILENT_S, PATIENCE_S = 1.0, 5.0
 STEP_S = 15  # what falls due meanwhile goes together
 TURNS_MAX = 400
 DEAD = ("dead-", "bad-")
