@@ -129,23 +129,26 @@ endef
 # Each engine in a process of its own; PostgreSQL, from a wheel, is started by the tests
 # and runs what touches a database. An engine named in ARGS is the only one. Exit code
 # 5 says that a part has nothing for PostgreSQL. `make check` leaves to `make test` what
-# is told twice and on PostgreSQL the slow ones and two rooms, to stay in ten minutes.
+# is told twice and on PostgreSQL the slow ones and four rooms, for ten minutes.
 # Tests wait more than they compute, but a worker gathers all of them for itself, and on
-# PostgreSQL it starts a server of its own: fewer there.
+# PostgreSQL it starts a server of its own: fewer there. With TOGETHER, as in the check,
+# the engines run beside each other, and one computes while the other waits; what
+# PostgreSQL's part prints comes after.
 define suite
 folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && trap 'exit 130' INT TERM; \
 XDG_RUNTIME_DIR=$$folder; export XDG_RUNTIME_DIR; failed=; \
 cores=$$($(PY) -c 'import os; print(min(2, os.cpu_count() or 1))'); \
 on() { \
   engine=$$1; shift; \
-  workers=$$((cores * 3)); [ -z "$$engine" ] || workers=$$((cores * 2)); \
+  workers=$$((cores * 3)); [ -z "$$engine" ] || workers=$$((cores * $(or $(TOGETHER),2))); \
   "$$@" -m pytest -q -p tests.house.closing --closing="$$folder/closing" \
     -n "$$workers" --dist loadfile --no-loadscope-reorder -m "not chaos $(SPARE)$${engine:+ $(LEAVE)}" \
     $$engine $${engine:+$(ELSEWHERE)} $(ARGS); \
   case $$?$$engine in 0*|5--*) ;; *) failed=yes;; esac; \
 }; \
-on "" $(PY); \
-$(if $(findstring --engine,$(ARGS)),,on --engine=postgres $(PY);) \
+$(if $(TOGETHER),{ on --engine=postgres $(PY); [ -z "$$failed" ]; } >"$$folder/beside" 2>&1 & beside=$$!; \
+  on "" $(PY); wait $$beside || failed=yes; cat "$$folder/beside";,on "" $(PY); \
+  $(if $(findstring --engine,$(ARGS)),,on --engine=postgres $(PY);)) \
 cat "$$folder/closing"; [ -z "$$failed" ]
 endef
 

@@ -5,8 +5,7 @@ the heads in sorted order and chains the entries. Detail holds ids, codes and ma
 figures, never a secret, a code, a proof, a token or a name (banking.md section 1.3).
 """
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -15,15 +14,13 @@ from zlib import crc32
 
 import orjson
 
-from app import database
-from app.clock import rfc3339
+from app import database, links
 from app.database import Proof, Tx
 from app.ids import AuditId, CustomerId, DeviceId, SessionId
 from app.rows import Row
 
 _STEP = "audit"
 _RANK = 1
-_ZERO = bytes(32)
 _BANK_CHAINS = 16
 _PAGE = 1000
 _BEYOND = 2**62
@@ -154,39 +151,18 @@ async def alone(entry: Entry) -> None:
 async def _write(tx: Tx) -> None:
     entries: list[Entry] = sorted(tx.gathered(_STEP), key=lambda entry: entry.chain)
     chains = {
-        chain: list(group) for chain, group in groupby(entries, lambda one: one.chain)
+        name: list(group) for name, group in groupby(entries, lambda one: one.chain)
     }
     rows: list[object] = []
-    for chain, group in chains.items():  # sorted, so two transactions never cross
-        head = await tx.one(
-            "INSERT INTO audit_head (chain, seq, hash) VALUES ($1, $2, $3) "
-            "ON CONFLICT (chain) DO UPDATE SET seq = audit_head.seq + excluded.seq "
-            "RETURNING seq, hash",
-            chain,
-            len(group),
-            _ZERO,
-        )
-        assert head is not None  # noqa: S101  -- an upsert that returns always returns
-        prev, seq = head.get("hash", bytes), head.get("seq", int) - len(group)
-        for entry in group:
-            seq += 1
-            columns = _columns(entry, seq)
-            digest = _digest(prev, columns)
-            rows += [*columns, prev, digest]
-            prev = digest
-        await tx.one(
-            "UPDATE audit_head SET hash = $2 WHERE chain = $1 RETURNING chain",
-            chain,
-            prev,
-        )
+    for name, group in chains.items():  # sorted, so two transactions never cross
+        for row in await links.lengthened(tx, name, [*map(_columns, group)]):
+            rows += row
     values = database.placeholders(len(entries), len(_COLUMNS.split(",")))
     await tx.rows(f"INSERT INTO audit_entry ({_COLUMNS}) VALUES {values}", *rows)  # type: ignore[arg-type]  # noqa: S608  -- scalars by construction; our own column list
 
 
-def _columns(entry: Entry, seq: int) -> list[object]:
+def _columns(entry: Entry) -> list[object]:
     return [
-        entry.chain,
-        seq,
         entry.id,
         entry.at,
         entry.actor_kind,
@@ -201,17 +177,6 @@ def _columns(entry: Entry, seq: int) -> list[object]:
         orjson.dumps(dict(entry.detail), option=orjson.OPT_SORT_KEYS).decode(),
         entry.request_id,
     ]
-
-
-def _digest(prev: bytes, columns: Sequence[object]) -> bytes:
-    """Chain one entry: SHA-256 over the hash before it and its columns as JSON."""
-    plain = [
-        rfc3339(value)
-        if isinstance(value, datetime)
-        else (value if isinstance(value, int | None) else str(value))
-        for value in columns
-    ]
-    return hashlib.sha256(prev + orjson.dumps(plain)).digest()
 
 
 _SHOWN = "id, seq, at, actor_kind, action, object, device_id, address, outcome, code"
@@ -350,13 +315,13 @@ async def _start(chain: str, since: datetime) -> tuple[int, bytes]:
         chain,
         since,
     )
-    return (row.get("seq", int), row.get("hash", bytes)) if row else (0, _ZERO)
+    return (row.get("seq", int), row.get("hash", bytes)) if row else (0, links.ZERO)
 
 
 async def _verified(head: Row, since: datetime | None) -> Broken | None:
     """Walk a chain up to what its head counted when it was read."""
     chain, written = head.get("chain", str), head.get("seq", int)
-    last, prev = await _start(chain, since) if since else (0, _ZERO)
+    last, prev = await _start(chain, since) if since else (0, links.ZERO)
     while last < written:
         page = await database.read(
             f"SELECT {_COLUMNS} FROM audit_entry "  # noqa: S608  -- our own column list
@@ -373,7 +338,7 @@ async def _verified(head: Row, since: datetime | None) -> Broken | None:
             if seq != last + 1:
                 return Broken(chain, last + 1, "missing")
             changed = row.get("prev_hash", bytes) != prev
-            prev = _digest(prev, _stored(row))
+            prev = links.digest(prev, _stored(row))
             if changed or row.get("hash", bytes) != prev:
                 return Broken(chain, seq, "changed or inserted")
             last = seq

@@ -46,7 +46,7 @@ from app.realtime.hub import Hub
 from app.realtime.relay import Relay
 from app.realtime.sockets import Sockets
 from app.sealed import Declared
-from app.settings import Settings
+from app.settings import Misconfigured, Settings
 from app.status.app_policy import AppPolicies
 from app.status.board import Board
 from app.status.health import Component, Health
@@ -133,6 +133,8 @@ async def open_bank(
         partners = await open_partners(settings, clock, vault, health, stack, roles)
         ground = Ground(settings=settings, clock=clock, vault=vault)
         bank = await _wired(ground, health, partners)
+        await _require_one_core(bank)
+        stack.callback(bank.board.leave)
         log.open_log(clock, _heard_by(bank), complete=completing.complete)
         if Role.WEB in roles:
             await bank.revocations.poll()  # before the first token is looked at
@@ -143,6 +145,21 @@ async def open_bank(
         await stack.enter_async_context(bank.transfers)
         await stack.enter_async_context(_kept_running(bank, roles))
         yield bank
+
+
+async def _require_one_core(bank: Bank) -> None:
+    """Refuse to ask a core for accounts that lie in another.
+
+    Raises:
+        Misconfigured: CORE_BANKING is not the core of the accounts that are here.
+    """
+    other = await bank.accounts.other_core()
+    if other is not None:
+        raise Misconfigured(
+            f"CORE_BANKING: accounts of this bank lie in {other!r}, and it is started "
+            f"with {bank.settings.core_banking!r}: choose the former, or begin with an "
+            "empty database"
+        )
 
 
 async def _wired(ground: Ground, health: Health, partners: Partners) -> Bank:

@@ -12,6 +12,7 @@ from app.accounts.balances import Balances
 from app.accounts.feed import Feed
 from app.accounts.linking import Links
 from app.accounts.quick_balance import QuickBalances
+from app.accounts.screen import Screens
 from app.accounts.sheet import Sheet
 from app.accounts.transactions import Transactions
 from app.auth.panic import Panics
@@ -50,6 +51,7 @@ class Books:
     balances: Balances
     quick_balances: QuickBalances
     transactions: Transactions
+    screens: Screens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +86,7 @@ def books_of(ground: Ground, partners: Partners) -> Books:
             clock=ground.clock, accounts=accounts, balances=balances
         ),
         transactions=Transactions(sheet=sheet, accounts=accounts),
+        screens=Screens(accounts=accounts, sheet=sheet),
     )
 
 

@@ -19,8 +19,8 @@ _HEX = re.compile(r"[0-9a-f]{32}")
 def uuid7(milliseconds: int | None = None) -> UUID:
     """Make a UUIDv7 from the machine's time, or from given epoch milliseconds.
 
-    The time part only orders rows; no rule reads it back, so it does not follow the
-    bank's movable clock.
+    The time part orders rows, and bounds how far back a far core is searched for what
+    an id names; no rule of the bank reads it, so it does not follow its movable clock.
     """
     stamp = time.time_ns() // 1_000_000 if milliseconds is None else milliseconds
     chance = int.from_bytes(os.urandom(10), "big")

@@ -5,13 +5,15 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from enum import Enum
 from functools import lru_cache
-from typing import Any, TypeVar, cast
+from types import NoneType, UnionType
+from typing import Any, TypeVar, get_args
 from uuid import UUID
 
 import orjson
 
 from app.ids import Id
 
+_HEX = re.compile(r"[0-9a-fA-F]{32}")
 T = TypeVar("T")
 Scalar = str | int | bytes | bool | date | datetime | UUID | Id | Enum | None
 
@@ -35,22 +37,81 @@ class Row:
             raise MissingColumn(name)
         return found
 
+    def raw(self, name: str) -> Any:  # noqa: ANN401  -- whatever the driver gives
+        """Give a column as the driver gave it; a text is the same on both engines."""
+        return self._columns[name]
+
     def find(self, name: str, kind: type[T]) -> T | None:
         """Give a column as `kind`, or None for NULL."""
         try:
             raw = self._columns[name]
         except (KeyError, IndexError):
             raise MissingColumn(name) from None
-        return None if raw is None else cast("T", _decoded(raw, kind))
+        if raw is None or kind is str:
+            return raw  # type: ignore[no-any-return]  # a text column gives texts
+        reader = _READERS.get(kind) or _learned(kind)
+        found: T = reader(raw)
+        return found
 
 
-def _decoded(raw: Any, kind: type) -> object:  # noqa: ANN401  -- what drivers give
+def record(**kinds: type | UnionType) -> Callable[[Row], dict[str, Any]]:
+    """Make what reads many rows of the same columns: a value by column name.
+
+    Args:
+        kinds: what each column is read as; `str | None` where it may be NULL.
+    """
+    parts = [(name, *_read_as(kind)) for name, kind in kinds.items()]
+
+    def read(row: Row) -> dict[str, Any]:
+        columns = row._columns  # noqa: SLF001  -- the same module
+        found: dict[str, Any] = {}
+        for name, reader, nullable in parts:
+            try:
+                raw = columns[name]
+            except (KeyError, IndexError):
+                raise MissingColumn(name) from None
+            if raw is not None:
+                found[name] = reader(raw)
+            elif nullable:
+                found[name] = None
+            else:
+                raise MissingColumn(name)
+        return found
+
+    return read
+
+
+def _read_as(kind: type | UnionType) -> tuple[Callable[[Any], object], bool]:
+    """Tell how a column is read, and whether it may be NULL."""
+    if isinstance(kind, type):
+        return _READERS.get(kind) or _learned(kind), False
+    (inner,) = (one for one in get_args(kind) if one is not NoneType)
+    return _READERS.get(inner) or _learned(inner), True
+
+
+def _learned(kind: type) -> Callable[[Any], Any]:
+    """Keep how a kind of id or enum is read."""
+    reader: Callable[[Any], Any] = _as_it_is
     if issubclass(kind, Id):
-        return kind(raw if isinstance(raw, UUID) else UUID(raw))
-    if issubclass(kind, Enum):
-        return kind(raw)
-    reader = _READERS.get(kind)
-    return raw if reader is None else reader(raw)
+        reader = lambda raw: kind(_uuid(raw))  # noqa: E731  -- as the others of the table
+    elif issubclass(kind, Enum):
+        reader = kind
+    _READERS[kind] = reader
+    return reader
+
+
+def _as_it_is(raw: object) -> object:
+    return raw
+
+
+def _uuid(raw: str | UUID) -> UUID:
+    """Read an id; `int` alone would take signs, blanks and other lengths, too."""
+    if isinstance(raw, UUID):
+        return raw
+    digits = raw.replace("-", "")
+    if _HEX.fullmatch(digits) is None:
+        raise ValueError("an id has 32 hex digits")
+    return UUID(int=int(digits, 16))
 
 
 def _instant(raw: str | datetime) -> datetime:
@@ -62,8 +123,9 @@ def _day(raw: str | date) -> date:
     return date.fromisoformat(raw) if isinstance(raw, str) else raw
 
 
-_READERS: dict[type, Callable[[Any], object]] = {
-    UUID: lambda raw: raw if isinstance(raw, UUID) else UUID(raw),
+_READERS: dict[type, Callable[[Any], Any]] = {
+    str: _as_it_is,
+    UUID: _uuid,
     datetime: _instant,
     date: _day,
     bool: bool,
@@ -74,12 +136,15 @@ _READERS: dict[type, Callable[[Any], object]] = {
 }
 
 
+_PLAIN = frozenset({str, int, bytes, bool, type(None)})  # both drivers take them
+
+
 def for_sqlite(value: Scalar) -> object:
     """Write a value as SQLite keeps it: ids and instants as text that sorts."""
-    if isinstance(value, Id):
-        return str(value.value)
-    if isinstance(value, UUID):
-        return str(value)
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, (Id, UUID)):
+        return str(value.value if isinstance(value, Id) else value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(" ", "microseconds")
     if isinstance(value, date):
@@ -89,6 +154,8 @@ def for_sqlite(value: Scalar) -> object:
 
 def for_postgres(value: Scalar) -> object:
     """Write a value as asyncpg takes it."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, (Id, Enum)):
         return value.value
     return value

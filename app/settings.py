@@ -184,6 +184,11 @@ class Settings(Access, Limits):
         default=True,
         description="Whether schema queries are answered; not in production.",
     )
+    query_plans: bool = Field(
+        default=True,
+        description="Whether queries run by compiled plans. Off, graphql-core runs "
+        "them all, more slowly: should an answer ever be wrong.",
+    )
 
     # ---- keys
     sealing_keys_file: Path | None = Field(

@@ -32,3 +32,7 @@ class Shelf(Generic[K, V]):
     def of(self, key: K) -> V | None:
         """Give the last value of a key."""
         return self._kept.get(key)
+
+    def drop(self, key: K) -> None:
+        """Forget a key."""
+        self._kept.pop(key, None)

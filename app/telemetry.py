@@ -150,6 +150,12 @@ projector_fallbacks = Counter(
     ["why"],
     registry=registry,
 )
+plan_fallbacks = Counter(
+    "sixpence_plan_fallback",
+    "Queries that graphql-core had to run, by why.",
+    ["why"],
+    registry=registry,
+)
 hub_lost_hints = Counter(
     "sixpence_hub_lost_hints",
     "Changes that the safety poll found and no hint told; alarm above one a minute.",

@@ -12,6 +12,7 @@ from app import proving, sealed, seals, telemetry, upgrade
 from app.accounts.due import BATCH as POLLED
 from app.accounts.feed import Feed
 from app.accounts.linking import Links
+from app.accounts.words import prune as prune_words
 from app.auth import jobs as auth_jobs
 from app.auth import settling
 from app.auth.standing import Staff, require_staff
@@ -127,10 +128,11 @@ def links(found: Links) -> Callable[[], Awaitable[None]]:
 
 
 async def prune(bank: Bank) -> None:
-    """Delete events that are older than the retention."""
+    """Delete events, handled calls and idle words that are older than the retention."""
     kept = timedelta(days=bank.settings.event_retention_days)
     await log.prune(bank.clock.today() - kept)
     await prune_calls(bank.clock.now() - kept)
+    await prune_words(bank.clock.now() - kept)
 
 
 async def keys(bank: Bank) -> None:

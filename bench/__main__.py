@@ -1,32 +1,47 @@
 """`python -m bench [WHAT] [--engine=E] [--smoke]`: measure on loopback; keep it."""
 
 import argparse
+import os
 import sys
 from typing import Any
 
 import uvloop
 
-from bench import auth, fanout, home, push, reconnect, remote, report, transfers
+from bench import (
+    auth,
+    fanout,
+    home,
+    push,
+    reconnect,
+    remote,
+    report,
+    scale,
+    transfers,
+)
 from bench.report import Rows
 
 ENGINES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 TITLES = {
     "auth": auth.TITLE,
     "fanout": fanout.TITLE,
-    "home": "home screen on {engine}, every guard on; the peer does no sign-in",
+    "home": home.TITLE,
     "push": push.TITLE,
     "reconnect": reconnect.TITLE,
     "remote": remote.TITLE,
+    "scale": scale.TITLE,
     "transfers": transfers.TITLE,
 }
 PLAIN: dict[str, Any] = {
     "auth": auth,
     "push": push,
     "remote": remote,
+    "scale": scale,
     "transfers": transfers,
 }
+# They have peers, and a smoke run goes without those on Node.
+PEERED: dict[str, Any] = {"fanout": fanout, "home": home, "reconnect": reconnect}
 # Their smoke runs on one engine: the other has no path of its own.
-SHORT = {"auth", "fanout", "push", "reconnect", "remote", "transfers"}
+SHORT = {"auth", "fanout", "push", "reconnect", "remote", "scale", "transfers"}
 
 
 def main() -> int:
@@ -42,9 +57,11 @@ def main() -> int:
         "--smoke", action="store_true", help="short, so that the bench cannot rot"
     )
     asked = parser.parse_args()
+    cores = os.sched_getaffinity(0)
     for what in [asked.what] if asked.what else TITLES:
         usual = ["sqlite"] if asked.smoke and what in SHORT else ENGINES
         for engine in [asked.engine] if asked.engine else usual:
+            os.sched_setaffinity(0, cores)  # a bench may have kept off one
             rows = uvloop.run(_measured(what, engine, smoke=asked.smoke))
             title = TITLES[what].format(engine=ENGINES[engine])
             print(report.table(title, rows), end="\n\n")
@@ -58,15 +75,9 @@ async def _measured(what: str, engine: str, *, smoke: bool) -> Rows:
         plain = PLAIN[what]
         found = await plain.run(plain.SMOKE if smoke else plain.FULL, engine)
         return [row.written() for row in found]
-    if what == "fanout":
-        size = fanout.SMOKE if smoke else fanout.FULL
-        return [row.written() for row in await fanout.run(size, engine, smoke=smoke)]
-    if what == "reconnect":
-        full = reconnect.SMOKE if smoke else reconnect.FULL
-        again = await reconnect.run(full, engine, smoke=smoke)
-        return [row.written() for row in again]
-    turns = await home.run(home.SMOKE if smoke else home.FULL, engine)
-    return report.compared(turns)
+    peered = PEERED[what]
+    size = peered.SMOKE if smoke else peered.FULL
+    return [row.written() for row in await peered.run(size, engine, smoke=smoke)]
 
 
 if __name__ == "__main__":

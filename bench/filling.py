@@ -44,9 +44,24 @@ async def fill(accounts: Sequence[UUID], postings: int) -> int:
     """Insert transfers until the book has so many postings; gives how many it has."""
     [row] = await database.read("SELECT count(*) AS n FROM ledger_posting")
     there = row.get("n", int)
-    figures = [await _figures(account) for account in accounts]
+    figures = [await figures_of(account) for account in accounts]
+    await ring(figures, max(0, postings - there) // 2)
+    await database.transaction(lambda tx: _settle(tx, figures), name="bench.fill")
+    [row] = await database.read("SELECT count(*) AS n FROM ledger_posting")
+    return row.get("n", int)
+
+
+async def lengthen(accounts: Sequence[UUID], rows: int) -> None:
+    """Give each of several accounts so many rows of history more, an even number."""
+    figures = [await figures_of(account) for account in accounts]
+    await ring(figures, len(figures) * rows // 2)
+    await database.transaction(lambda tx: _settle(tx, figures), name="bench.fill")
+
+
+async def ring(figures: Sequence[Figures], transfers: int) -> None:
+    """Insert transfers from each account to the next; the balances are left as is."""
     turns = _pairs(figures)
-    left = max(0, postings - there) // 2
+    left = transfers
     while left:
         pairs = [next(turns) for _ in range(min(AT_ONCE, left))]
         await database.transaction(
@@ -54,9 +69,6 @@ async def fill(accounts: Sequence[UUID], postings: int) -> int:
             name="bench.fill",
         )
         left -= len(pairs)
-    await database.transaction(lambda tx: _settle(tx, figures), name="bench.fill")
-    [row] = await database.read("SELECT count(*) AS n FROM ledger_posting")
-    return row.get("n", int)
 
 
 def _pairs(figures: Sequence[Figures]) -> Iterator[tuple[Figures, Figures]]:
@@ -66,7 +78,8 @@ def _pairs(figures: Sequence[Figures]) -> Iterator[tuple[Figures, Figures]]:
         place += 1
 
 
-async def _figures(account: UUID) -> Figures:
+async def figures_of(account: UUID) -> Figures:
+    """Read an account as it is."""
     row = await database.read_one(
         "SELECT committed, version FROM ledger_balance WHERE account_id = $1", account
     )

@@ -9,6 +9,7 @@ Then each line is a wish:
     release N               now they are: the hints go to the announcer
     pay N FROM TO           one transaction with the events of a settled transfer
     stamps                  answers when each N was committed, CLOCK_MONOTONIC ns
+    nonce                   answers a nonce for proofs
 
 The events go the way of all events: `log.append`, heads, rows, commit, hint. What is
 held is committed too; only its hints wait, so that a turn can measure what comes after
@@ -19,12 +20,12 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import uvloop
 
@@ -59,7 +60,6 @@ class Order:
     Args:
         jwks: public keys of the phones of each new customer.
         owners: the customers of before, when the bank starts again.
-        with_phones: whether sockets are served; else it only commits.
     """
 
     jwks: list[list[dict[str, str]]]
@@ -70,6 +70,10 @@ class Order:
         """Read the first line."""
         raw = json.loads(line)
         return cls(raw["jwks"], [Owner(*one) for one in raw["owners"]])
+
+
+Asked = TypeVar("Asked", bound=Order)
+Seed = Callable[[Bank, Asked], Awaitable[tuple[list[Owner], list[list[str]]]]]
 
 
 @dataclass(slots=True)
@@ -108,6 +112,8 @@ class Tap:
         elif word == "stamps":
             print(json.dumps(self.stamps), flush=True)
             self.stamps = {}
+        elif word == "nonce":
+            print(json.dumps({"nonce": self.bank.callers.nonce()}), flush=True)
 
     async def _publish(self, number: int, first: int, count: int) -> None:
         now = self.bank.clock.now()
@@ -223,8 +229,13 @@ async def lines() -> AsyncIterator[str]:
         yield line.decode()
 
 
-async def run() -> int:
-    """Serve until stdin ends; gives the exit code."""
+async def run(kind: type[Asked], seed: Seed[Asked]) -> int:
+    """Serve until stdin ends; gives the exit code.
+
+    Args:
+        kind: how the first line is read.
+        seed: makes the customers it asks for, if there are any.
+    """
     settings = app_settings.load()
     await upgrade.migrate(settings)
     answer: dict[str, Any] = {}
@@ -232,11 +243,11 @@ async def run() -> int:
     @asynccontextmanager
     async def opened() -> AsyncIterator[Bank]:
         wishes = lines()
-        order = Order.read(await anext(wishes))
+        order = kind.read(await anext(wishes))
         async with open_bank(settings) as bank, asyncio.TaskGroup() as group:
             owners, tokens = order.owners, list[list[str]]()
             if order.jwks:
-                owners, tokens = await seeded(bank, order)
+                owners, tokens = await seed(bank, order)
             answer.update(owners=[one.pair for one in owners], tokens=tokens)
             tap = Tap(bank, owners)
             log.open_log(bank.clock, tap.announce, complete=completing.complete)
@@ -258,4 +269,4 @@ async def _tapped(tap: Tap, wishes: AsyncIterator[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(uvloop.run(run()))  # as the bank's own commands do
+    sys.exit(uvloop.run(run(Order, seeded)))  # as the bank's own commands do

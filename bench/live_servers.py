@@ -7,7 +7,6 @@ of the bench and the database on the others.
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -16,11 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench import node
 from bench.load import cpu_seconds
 from bench.servers import ROOT, await_port, free_port
 
 NODE_FILES = ROOT / "bench/peers/graphql_ws"
-NODE_HOME = ROOT / ".sixpence/peers/graphql_ws"
 OURS, NODE, STRAWBERRY = "sixpence", "graphql-ws on Node", "Strawberry by its tutorial"
 CHOSEN = {
     "SIXPENCE_ENV": "test",  # production's settings, rates a thousand times wider
@@ -185,7 +184,7 @@ async def peer(
     """Start a peer for the same customers."""
     port = free_port()
     if name == NODE:
-        command, folder = ["node", "server.js", str(port)], NODE_HOME
+        command, folder = ["node", "server.js", str(port)], node.home(NODE_FILES)
     else:
         module = "bench.peers.strawberry_live"
         command, folder = [sys.executable, "-m", module, str(port)], ROOT
@@ -205,36 +204,11 @@ def peers(*, smoke: bool) -> list[str]:
     """
     if smoke:
         return [STRAWBERRY]
-    missing = None
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        missing = "there is no node or npm"
-    elif not _installed():
-        missing = _npm()
-    if missing is None:
+    why = node.missing(NODE_FILES)
+    if why is None:
         return [NODE, STRAWBERRY]
-    print(f"{NODE}: skipped, {missing}", file=sys.stderr)
+    print(f"{NODE}: skipped, {why}", file=sys.stderr)
     return [STRAWBERRY]
-
-
-def _installed() -> bool:
-    lock = NODE_HOME / "node_modules/.package-lock.json"
-    if not lock.exists():
-        return False
-    same = (NODE_FILES / "package-lock.json").read_bytes()
-    if (NODE_HOME / "package-lock.json").read_bytes() != same:
-        return False
-    shutil.copy(NODE_FILES / "server.js", NODE_HOME)
-    return True
-
-
-def _npm() -> str | None:
-    """Install by the lock file; gives why not."""
-    NODE_HOME.mkdir(parents=True, exist_ok=True)
-    for file in NODE_FILES.iterdir():
-        shutil.copy(file, NODE_HOME)
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=NODE_HOME, capture_output=True, check=False)
-    return None if done.returncode == 0 else "npm could not fetch its packages"
 
 
 @asynccontextmanager

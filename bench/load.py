@@ -3,7 +3,9 @@
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 
@@ -44,6 +46,20 @@ def cpu_seconds(pid: int) -> float:
     with open(f"/proc/{pid}/stat", encoding="ascii") as file:  # noqa: PTH123  -- /proc
         fields = file.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
+
+
+def backend_seconds(database: str) -> dict[int, float]:
+    """Read the processor time of the processes in which PostgreSQL serves a database.
+
+    Their titles name it; a database of the same name elsewhere on the machine counts.
+    """
+    mark, found = f" {database} ".encode(), {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended meanwhile
+            title = (folder / "cmdline").read_bytes()
+            if title.startswith(b"postgres: ") and mark in title:
+                found[int(folder.name)] = cpu_seconds(int(folder.name))
+    return found
 
 
 async def fire(

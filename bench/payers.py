@@ -29,6 +29,7 @@ from mock_mobile_client.signing import (
 )
 
 _REFUSED = "userErrors { code message }"
+_LOOK_S = 0.05
 CREATE = (
     "mutation Create($input: PaymentCreateInput!) { paymentCreate(input: $input) { "
     f"payment {{ id challenge {{ id purpose nonce payload }} }} {_REFUSED} }} }}"
@@ -37,6 +38,7 @@ RESPOND = (
     "mutation Respond($input: ChallengeRespondInput!) { "
     f"challengeRespond(input: $input) {{ payment {{ status }} {_REFUSED} }} }}"
 )
+LOOK = "query Look($id: ID!) { node(id: $id) { ... on Payment { status } } }"
 
 
 @dataclass(slots=True)
@@ -90,15 +92,27 @@ class Payer:
             "response": {"mpinProof": b64url(proof)},
         }
         done = await self._told(RESPOND, "Respond", answer)
-        if done["payment"]["status"] != "SETTLED":
-            raise SystemExit(f"a payment ended {done['payment']['status']}")
+        status = done["payment"]["status"]
+        while status == "SUBMITTED":  # the bank answers after 2 s and carries on
+            await asyncio.sleep(_LOOK_S)
+            looked = await self._asked(LOOK, "Look", {"id": created["payment"]["id"]})
+            status = looked["status"]
+        if status != "SETTLED":
+            raise SystemExit(f"a payment ended {status}")
 
     async def _told(self, text: str, name: str, wish: dict[str, Any]) -> dict[str, Any]:
-        body = encode(text, {"input": wish}, name)
-        request = signed(self.line.port, self.phone, body)
+        found = await self._asked(text, name, {"input": wish})
+        if found["userErrors"]:
+            raise SystemExit(f"no payment: {found['userErrors']}")
+        return found
+
+    async def _asked(
+        self, text: str, name: str, given: dict[str, Any]
+    ) -> dict[str, Any]:
+        request = signed(self.line.port, self.phone, encode(text, given, name))
         answer = orjson.loads(await self.line.ask(request))
         [found] = (answer.get("data") or {"": None}).values()
-        if answer.get("errors") or not found or found["userErrors"]:
+        if answer.get("errors") or not found:
             raise SystemExit(f"no payment: {answer}")
         told: dict[str, Any] = found
         return told

@@ -1,4 +1,4 @@
-"""What a bench prints and keeps: a table, results.json, RESULTS.md."""
+"""What a bench prints and keeps: a table, results.json, and the pages made from it."""
 
 import json
 import os
@@ -8,20 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from bench.load import Turn
+from bench import capacity, chart
 
 FOLDER = Path(__file__).parent
-Turns = dict[str, list[Turn]]
+ROOT = FOLDER.parent
 Rows = list[dict[str, float | str]]
-HEADS = {
-    "per_second": "requests/s",
-    "slowest": "min",
-    "fastest": "max",
-    "cpu_us": "CPU µs",
-    "least": "min",
-    "most": "max",
-}
+HEADS = {"least": "min", "most": "max"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,32 +79,8 @@ class Row:
         return named | figures | {"target": self.verdict}
 
 
-def compared(turns: Turns) -> Rows:
-    """Make one row per variant: medians, spread, ratio of the first to each."""
-    names = list(turns)
-    first = turns[names[0]]
-    found: Rows = []
-    for name in names:
-        speeds = [turn.per_second for turn in turns[name]]
-        pairs = [
-            ours.per_second / other.per_second
-            for ours, other in zip(first, turns[name], strict=True)
-        ]
-        found.append(
-            {
-                "variant": name,
-                "per_second": round(statistics.median(speeds), 1),
-                "slowest": round(min(speeds), 1),
-                "fastest": round(max(speeds), 1),
-                "cpu_us": round(statistics.median(t.cpu_us for t in turns[name]), 1),
-                "ratio": round(statistics.median(pairs), 3),
-            }
-        )
-    return found
-
-
 def table(title: str, rows: Rows) -> str:
-    """Write the rows for people; `ratio` is the first variant over this one."""
+    """Write the rows for people."""
     heads = [HEADS.get(name, name) for name in rows[0]]
     cells = [heads, *([str(cell) for cell in row.values()] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -137,7 +107,27 @@ def keep(what: str, rows: Rows, title: str) -> None:
         "rows": rows,
     }
     file.write_text(json.dumps(known, indent=2) + "\n")
-    (FOLDER / "RESULTS.md").write_text(_page(known))
+    renew()
+
+
+def renew() -> None:
+    """Write every made page anew from the results that are kept."""
+    known = json.loads((FOLDER / "results.json").read_text())
+    for path, text in pages(known).items():
+        path.write_text(text)
+
+
+def pages(known: dict[str, Any]) -> dict[Path, str]:
+    """Give every page that is made from the results, or has a part that is."""
+    readme, scale = ROOT / "README.md", ROOT / "docs/scale.md"
+    scaled = scale.read_text()
+    for name, lines in capacity.page(known).items():
+        scaled = chart.renewed(scaled, name, lines)
+    return {
+        FOLDER / "RESULTS.md": _page(known),
+        readme: chart.renewed(readme.read_text(), "promises", chart.drawn(known)),
+        scale: scaled,
+    }
 
 
 def _page(known: dict[str, dict[str, object]]) -> str:
@@ -155,8 +145,6 @@ def _page(known: dict[str, dict[str, object]]) -> str:
         parts.append("")
         listed = result["rows"]
         assert isinstance(listed, list)
-        if "ratio" in listed[0]:
-            parts += ["`ratio` is Sixpence over the variant.", ""]
         parts += _lines(listed)
     return "\n".join(parts) + "\n"
 

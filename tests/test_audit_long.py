@@ -8,7 +8,7 @@ import pytest
 from app import audit, database
 from app.audit import Broken
 from app.settings import Settings
-from tests.test_audit import CHAIN, altered, appended, entry
+from tests.test_audit import CHAIN, altered, appended, entry, inserted
 
 BATCH = 500
 PEAK_BYTES = 32 * 1024 * 1024
@@ -54,6 +54,11 @@ async def test_one_row_among_many_is_named_whatever_was_done_to_it(
             "UPDATE audit_entry SET seq = $1 WHERE seq = $2", middle, middle + 1
         )
         assert await audit.verify() == [Broken(CHAIN, middle, "changed or inserted")]
+        if database.dialect() == "sqlite":
+            early = many // 4
+            await inserted(early)
+            found = await audit.verify()
+            assert found == [Broken(CHAIN, early, "changed or inserted")]
 
 
 async def altered_here(sql: str, *args: int) -> None:

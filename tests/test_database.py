@@ -4,7 +4,6 @@ import logging
 from contextvars import Context
 
 import pytest
-import structlog
 
 from app import database, telemetry
 from app.accounts.models import Account
@@ -179,7 +178,6 @@ async def test_values_of_statements_are_never_logged(
         return await Account.filter(nickname=PLANTED).using_db(tx.orm).count()
 
     found = await database.transaction(work, name="test")
-    structlog.reset_defaults()
 
     assert found == 0
     assert PLANTED not in caplog.text

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from app import database
+from app.bank import open_bank
 from app.clock import Clock
+from app.database import Tx
 from app.integrations.push import PushKind
 from app.partners import Partners, Role, open_partners
 from app.settings import Environment, Misconfigured, Settings
 from app.status.health import Health
 from app.vault import Ring, Vault
+from tests.test_statements import a_customer
 
 FCM = frozenset({PushKind.FCM_FID, PushKind.FCM_TOKEN})
 APNS = frozenset({PushKind.APNS})
@@ -91,3 +95,19 @@ async def test_production_opens_no_rail_that_could_not_tell_of_money_back(
 
     assert list(without.rails) == ["INTERNAL"]
     assert list(believed.rails) == ["INTERNAL", "IMPS"]
+
+
+async def test_a_bank_whose_accounts_lie_in_another_core_does_not_start(
+    settings: Settings,
+) -> None:
+    async with open_bank(settings, frozenset()) as bank:
+        await a_customer(bank, accounts=1, rows=1)
+
+        async def moved(tx: Tx) -> None:
+            await tx.rows("UPDATE account SET core = 'former' RETURNING id")
+
+        await database.transaction(moved, name="test.moved")
+
+    with pytest.raises(Misconfigured, match="lie in 'former'"):
+        async with open_bank(settings, frozenset()):
+            pass

@@ -1,12 +1,14 @@
 from datetime import UTC, date, datetime, timedelta, timezone
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
 import pytest
+from typing_extensions import override
 
 from app.audit import Outcome
 from app.ids import AccountId
-from app.rows import MissingColumn, Row, for_postgres, for_sqlite, numbered
+from app.rows import MissingColumn, Row, for_postgres, for_sqlite, numbered, record
 
 VALUE = UUID("0193f0a1-c2d3-7e4f-8a5b-6c7d8e9fa0b1")
 NOON = datetime(2026, 11, 21, 9, 30, 0, 250000, tzinfo=UTC)
@@ -48,6 +50,54 @@ def test_null_is_none_where_it_may_be_and_a_mistake_where_it_may_not() -> None:
 def test_a_column_that_was_not_selected_is_named() -> None:
     with pytest.raises(MissingColumn, match="nickname"):
         Row({"name": "Asha"}).find("nickname", str)
+
+
+def test_a_record_reads_many_columns_as_one_by_one() -> None:
+    read = record(id=AccountId, state=Outcome, at=datetime, note=str | None)
+    row = Row({"id": str(VALUE), "state": "OK", "at": str(NOON), "note": None, "x": 1})
+
+    found = read(row)
+
+    assert found == {
+        "id": row.get("id", AccountId),
+        "state": row.get("state", Outcome),
+        "at": row.get("at", datetime),
+        "note": None,
+    }
+    with pytest.raises(MissingColumn, match="state"):
+        read(Row({"id": str(VALUE)}))
+
+
+def test_a_record_says_which_columns_may_be_null() -> None:
+    read = record(state=Outcome | None, amount=int)
+
+    assert read(Row({"state": "OK", "amount": 1}))["state"] is Outcome.OK
+    assert read(Row({"state": None, "amount": 1}))["state"] is None
+    with pytest.raises(MissingColumn, match="amount"):
+        read(Row({"state": None, "amount": None}))
+
+
+def test_what_a_reader_misses_is_no_missing_column() -> None:
+    class Picky(Enum):
+        EVEN = "even"
+
+        @classmethod
+        @override
+        def _missing_(cls, value: object) -> "Picky":
+            raise KeyError(value)
+
+    with pytest.raises(KeyError, match="odd") as told:
+        record(state=Picky)(Row({"state": "odd"}))
+
+    assert not isinstance(told.value, MissingColumn)
+
+
+@pytest.mark.parametrize(
+    "raw", ["1", "-0000_1", "+" + "1" * 31, "0x" + "1" * 30, "1_" * 15 + "11", ""]
+)
+def test_an_id_has_thirty_two_digits(raw: str) -> None:
+    with pytest.raises(ValueError, match="32 hex digits"):
+        Row({"id": raw}).get("id", UUID)
 
 
 def test_values_go_to_sqlite_as_text_that_sorts() -> None:

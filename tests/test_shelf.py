@@ -22,3 +22,13 @@ def test_what_was_kept_longest_ago_goes_first() -> None:
     shelf.keep("carla", 4)
 
     assert [shelf.of(name) for name in ("asha", "ben", "carla")] == [3, None, 4]
+
+
+def test_what_is_dropped_is_forgotten() -> None:
+    shelf = Shelf[str, int](at_most=2)
+    shelf.keep("asha", 1)
+
+    shelf.drop("asha")
+    shelf.drop("ben")
+
+    assert shelf.of("asha") is None

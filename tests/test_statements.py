@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from app.accounts.accounts import Opening
 from app.auth.actor import ALL_SCOPES, Actor, Level, Origin
 from app.auth.standing import NewCustomer, Staff
 from app.bank import Bank, open_bank
+from app.database import Tx
 from app.ids import CustomerId, DeviceId, SessionId, uuid7
 from app.integrations.core_banking import AccountKind, CanSeed
 from app.integrations.outcome import OpRef
@@ -18,15 +20,18 @@ from app.money import Money
 from app.schema import root
 from app.schema.context import Context
 from app.schema.execution import Call, Engine
+from app.schema.plan.plans import NoPlans, Plans
 from app.settings import Settings
+from tests.schema.full_bank import fallbacks
 
 OPERATIONS = Path(__file__).parents[1] / "mock_mobile_client" / "operations"
 STAFF = Staff(name="Meera", reason="a test")
-# The most statements of each shipped query; home is the promise (graphql.md, B14).
+# The most statements of each shipped query; home is the promise (graphql.md, B14): the
+# stream's end and the unread count first, then everything about accounts.
 LIMITS = {
     "account_numbers": 4,
     "beneficiaries": 2,
-    "home": 4,
+    "home": 2,
     "inbox": 4,
     "service_status": 0,
     "app_policy": 0,
@@ -110,3 +115,119 @@ async def test_a_shipped_query_costs_the_same_few_statements_for_any_customer(
     await bank.sessions.touch(actor)  # the idle clock, written every 15 s at most
 
     assert await count(bank, actor, operation) <= LIMITS[operation]
+
+
+SCREEN = """query ($size: Int = 10) { me { accounts {
+  id balance { available { minorUnits } } transactions(first: $size) { nodes { id } }
+} } }"""
+
+
+@pytest.mark.parametrize(("accounts", "rows"), [(0, 0), (1, 1), (3, 12), (20, 2)])
+async def test_accounts_with_figures_and_rows_are_one_statement(
+    bank: Bank, accounts: int, rows: int
+) -> None:
+    customer = await a_customer(bank, accounts, rows)
+    actor = signed_in(customer)
+    await bank.customers.profile(customer)
+    await bank.sessions.touch(actor)
+
+    seen, answer = await asked(bank, actor, SCREEN)
+
+    assert len(seen) == 1
+    shown = answer["data"]["me"]["accounts"]
+    assert [len(one["transactions"]["nodes"]) for one in shown] == (
+        [min(rows, 10)] * accounts
+    )
+    assert {one["balance"]["available"]["minorUnits"] for one in shown} <= {
+        str(rows * 100)
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "statements"),
+    [
+        ("transactions(first: 2) { nodes { id } }", 1),
+        ("a: transactions(first: 2) { nodes { id } } b: balance { version }", 1),
+        ("a: transactions(first: 2) { stale } b: transactions { stale }", 3),
+        ("transactions(last: 2) { nodes { id } }", 2),
+        ('transactions(filter: {text: "Dep"}) { nodes { id } }', 3),
+        ("balance { version }", 1),
+        ("name", 1),
+    ],
+)
+async def test_what_one_statement_cannot_ask_is_asked_apart_and_answered_alike(
+    bank: Bank, rows: str, statements: int
+) -> None:
+    customer = await a_customer(bank, 3, 4)
+    actor = signed_in(customer)
+    await bank.customers.profile(customer)
+    await bank.sessions.touch(actor)
+    text = f"{{ me {{ accounts {{ id {rows} }} }} }}"
+
+    before = fallbacks()
+    seen, answer = await asked(bank, actor, text)
+    fell = fallbacks() != before
+    _, expected = await asked(bank, actor, text, NoPlans(root.SCHEMA))
+
+    assert len(seen) == statements
+    assert answer == expected
+    assert not fell
+
+
+@pytest.mark.parametrize("way", ["plan", "graphql-core"])
+async def test_the_end_of_the_stream_is_read_before_all_that_the_document_shows(
+    bank: Bank, way: str
+) -> None:
+    customer = await a_customer(bank, 1, 1)
+    actor = signed_in(customer)
+    await bank.customers.profile(customer)
+    await bank.sessions.touch(actor)
+    text = """{ a: me { accounts { id } } b: me { ...Place } }
+      fragment Place on Customer { streamPosition }"""
+
+    seen, _ = await asked(
+        bank, actor, text, NoPlans(root.SCHEMA) if way == "graphql-core" else None
+    )
+
+    tables = [re.findall(r"FROM \(?(?:SELECT .*? FROM )?(\w+)", one)[0] for one in seen]
+    assert tables == ["stream_head", "stream_head", "account"]
+
+
+async def test_an_account_that_the_book_does_not_know_is_shown_without_figures(
+    bank: Bank,
+) -> None:
+    customer = await a_customer(bank, 2, 1)
+    actor = signed_in(customer)
+
+    async def lose(tx: Tx) -> None:
+        await tx.rows(
+            "UPDATE account SET core_ref = $1 WHERE customer_id = $2 AND position = "
+            "(SELECT max(position) FROM account WHERE customer_id = $2)",
+            str(uuid7()),
+            customer,
+        )
+
+    await database.transaction(lose, name="test.lose")
+    text = SCREEN.replace("$size: Int = 10", "$size: Int = 1")
+
+    _, answer = await asked(bank, actor, text)
+    _, expected = await asked(bank, actor, text, NoPlans(root.SCHEMA))
+
+    assert answer == expected
+    shown = answer["data"]["me"]["accounts"]
+    assert [one["balance"] is None for one in shown] == [False, True]
+    assert [len(one["transactions"]["nodes"]) for one in shown] == [1, 0]
+
+
+async def asked(
+    bank: Bank, actor: Actor, text: str, plans: Plans | None = None
+) -> tuple[list[str], Any]:
+    """Ask as a plan, or as `plans` say; gives the statements and the answer."""
+    engine = Engine(
+        root.SCHEMA, bank.settings, bank.clock, bank.callers.charge, plans=plans
+    )
+    context = Context(bank, actor, "0" * 16)
+    async with database.watched_statements() as seen:
+        answer = await engine.run(context, Call(text))
+    assert "errors" not in answer.body, answer.body
+    return list(seen), answer.body

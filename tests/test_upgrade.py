@@ -2,8 +2,6 @@ import asyncio
 import hashlib
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +14,7 @@ from app.settings import Misconfigured, Settings
 from app.upgrade import SchemaBehind
 from tests.behind import ask, catalogue, engine_of, guards_wanted, run, tables, with_ids
 from tests.conftest import BROKEN
+from tests.journeys.warm import launch
 
 if TYPE_CHECKING:
     from tests.postgres import Server
@@ -110,17 +109,12 @@ async def test_half_way_the_guards_that_fit_are_on(filled: Settings) -> None:
     assert ask(filled, "SELECT file_hash FROM schema_guard") == [("",)]
 
 
-async def test_three_migrates_at_once_all_end_well(empty: Settings) -> None:
+async def test_three_migrates_at_once_all_end_well(
+    empty: Settings, tmp_path: Path
+) -> None:
     own = {"SIXPENCE_ENV": "test", "SIXPENCE_DATABASE_URL": empty.database_url}
-    started = [
-        subprocess.Popen(  # noqa: ASYNC220  -- the real command, thrice at once
-            [sys.executable, "-m", "app", "migrate"],
-            cwd=ROOT,
-            env=os.environ | own,
-            stdout=subprocess.DEVNULL,
-        )
-        for _ in range(3)
-    ]
+    said, words = tmp_path / "said", ("app", "migrate")
+    started = [launch(words, ROOT, os.environ | own, said, said) for _ in range(3)]
 
     ends = [await asyncio.to_thread(child.wait, 60) for child in started]
 

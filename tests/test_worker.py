@@ -4,16 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from app import database, proving, worker
+from app.accounts import words
+from app.accounts.words import Words
 from app.bank import Bank, open_bank
 from app.database import Tx
 from app.errors import Outage
 from app.ids import uuid7
-from app.integrations.core_banking import CanSeed, CoreBank
+from app.integrations.core_banking import CanSeed, CoreBank, Narrative
 from app.integrations.outcome import OpRef
 from app.money import Money
 from app.partners import Role
@@ -146,3 +149,18 @@ async def test_a_clock_that_is_moved_on_makes_the_hourly_work_due(
             while await kept_events():
                 await asyncio.sleep(0.1)
         working.cancel()
+
+
+async def test_the_hourly_turn_forgets_words_that_became_nothing(bank: Bank) -> None:
+    kept = timedelta(days=bank.settings.event_retention_days)
+    old, young = (
+        Words(op=uuid7(), root=uuid7(), src="1", dst=None, text=Narrative("Rent"))
+        for _ in range(2)
+    )
+    await words.keep(old, bank.clock.now() - kept - timedelta(minutes=1))
+    await words.keep(young, bank.clock.now() - kept + timedelta(minutes=1))
+
+    await worker.prune(bank)
+
+    assert await words.of(old.op) is None
+    assert await words.of(young.op) == young

@@ -5,10 +5,10 @@ Ownership is decided here and nowhere else; a foreign account looks like none at
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app import database
-from app.accounts.account import Account, AccountRef, masked, normal
+from app.accounts.account import MOVED, Account, AccountRef, masked, normal
 from app.auth.actor import Actor
 from app.database import Tx
 from app.errors import NotFound, NotSupported, ValidationFailed
@@ -17,6 +17,7 @@ from app.integrations.core_banking import (
     AccountKind,
     AccountState,
     CanSeed,
+    Chosen,
     CoreBank,
     NewAccount,
 )
@@ -75,29 +76,53 @@ class Accounts:
         self._vault = vault
         self._bank_code = bank_code
 
+    async def other_core(self) -> str | None:
+        """Name another core than ours that accounts here lie in, if one does.
+
+        A core's names of accounts mean nothing to another: 9 may be somebody else. One
+        that our core gave to another client lies in none.
+        """
+        row = await database.read_one(
+            "SELECT core FROM account WHERE (core < $1 OR core > $1) AND core <> $2 "
+            "LIMIT 1",
+            self._core_name,
+            MOVED,
+        )
+        return None if row is None else row.get("core", str)
+
     # -------------------------------------------------------------- reads
 
     async def of_customer(self, customer: CustomerId) -> list[Account]:
         """List a customer's accounts in their order, pots left out, at most 50."""
-        rows = await database.read(
-            f"SELECT {COLUMNS} FROM account "  # noqa: S608  -- constant
-            "WHERE customer_id = $1 AND kind <> 'POT' ORDER BY position, id LIMIT $2",
-            customer,
-            LISTED_MAX,
-        )
+        chosen = self.chosen(customer)
+        rows = await database.read(chosen.sql, *chosen.values)
         return [account_of(row) for row in rows]
+
+    def chosen(self, customer: CustomerId) -> Chosen:
+        """Write what reads a customer's accounts, as `of_customer` lists them."""
+        return Chosen(
+            f"SELECT {COLUMNS}, position AS place FROM account "  # noqa: S608  -- constant
+            "WHERE customer_id = $1 AND core = $3 AND kind <> 'POT' "
+            "ORDER BY position, id LIMIT $2",
+            (customer, LISTED_MAX, self._core_name),
+        )
 
     async def currencies(self, customer: CustomerId) -> list[str]:
         """Give the currencies of all a customer's accounts, that of the first first."""
         rows = await database.read(
-            "SELECT currency FROM account WHERE customer_id = $1 AND kind <> 'POT' "
-            "GROUP BY currency ORDER BY min(position), currency",
+            "SELECT currency FROM account WHERE customer_id = $1 AND core = $2 "
+            "AND kind <> 'POT' GROUP BY currency ORDER BY min(position), currency",
             customer,
+            self._core_name,
         )
         return [row.get("currency", str) for row in rows]
 
     async def one(self, customer: CustomerId, account: AccountId) -> Account | None:
-        """Give one account of a customer, of any kind; None: she has no such one."""
+        """Give one account of a customer, of any kind; None: she has no such one.
+
+        One that moved to another client is given too: what the core was asked before
+        goes on.
+        """
         row = await database.read_one(_ONE, account, customer)
         return None if row is None else account_of(row)
 
@@ -121,14 +146,37 @@ class Accounts:
         """Give those of some accounts that are the caller's; others are left out."""
         if not ids:
             return {}
-        marks = ", ".join(f"${number}" for number in range(2, len(ids) + 2))
+        marks = ", ".join(f"${number}" for number in range(3, len(ids) + 3))
         rows = await database.read(
             f"SELECT {COLUMNS} FROM account "  # noqa: S608  -- placeholders only
-            f"WHERE customer_id = $1 AND id IN ({marks})",
+            f"WHERE customer_id = $1 AND core = $2 AND id IN ({marks})",
             actor.known_customer,
+            self._core_name,
             *ids,
         )
         return {account.id: account for account in map(account_of, rows)}
+
+    async def ever(
+        self, actor: Actor, ids: Sequence[AccountId]
+    ) -> dict[AccountId, Account]:
+        """Give accounts that are or were the caller's, for her payments from them.
+
+        One that the core gave to another client is as it was then, but closed.
+        """
+        if not ids:
+            return {}
+        rows = await database.read(
+            f"SELECT {COLUMNS}, core FROM account WHERE customer_id = $1 "  # noqa: S608  -- placeholders only
+            f"AND id IN {database.placeholders(1, len(ids), 2)}",
+            actor.known_customer,
+            *ids,
+        )
+        found: dict[AccountId, Account] = {}
+        for row in rows:
+            account, is_gone = account_of(row), row.get("core", str) == MOVED
+            state = AccountState.CLOSED if is_gone else account.state
+            found[account.id] = replace(account, state=state)
+        return found
 
     async def by_refs(self, actor: Actor, refs: Iterable[str]) -> dict[str, Account]:
         """Give the caller's accounts by the core's names; others are left out."""
@@ -151,11 +199,12 @@ class Accounts:
         """Open the full numbers of accounts of the caller; others are left out."""
         if not ids:
             return {}
-        marks = ", ".join(f"${number}" for number in range(2, len(ids) + 2))
+        marks = ", ".join(f"${number}" for number in range(3, len(ids) + 3))
         rows = await database.read(
             "SELECT id, number_sealed FROM account "  # noqa: S608  -- placeholders only
-            f"WHERE customer_id = $1 AND id IN ({marks})",
+            f"WHERE customer_id = $1 AND core = $2 AND id IN ({marks})",
             actor.known_customer,
+            self._core_name,
             *ids,
         )
         return {row.get("id", AccountId): self._opened(row) for row in rows}
@@ -175,9 +224,10 @@ class Accounts:
         for key_id, mac in self._vault.macs(NUMBER_LOOKUP, message):
             row = await database.read_one(
                 f"SELECT {COLUMNS} FROM account "  # noqa: S608  -- constant
-                "WHERE key_id = $1 AND number_lookup = $2",
+                "WHERE key_id = $1 AND number_lookup = $2 AND core = $3",
                 key_id,
                 mac,
+                self._core_name,
             )
             if row is not None:
                 return _reference(account_of(row))
@@ -279,6 +329,17 @@ async def held(tx: Tx, customer: CustomerId, account: AccountId) -> Account | No
     """Give an account of a customer as it is inside this transaction."""
     row = await tx.one(_ONE, account, customer)
     return None if row is None else account_of(row)
+
+
+async def withdrawn(tx: Tx, accounts: Sequence[AccountId]) -> set[AccountId]:
+    """Give those of some accounts that the core gave to another client."""
+    rows = await tx.rows(
+        "SELECT id FROM account WHERE core = $1 "  # noqa: S608  -- placeholders only
+        f"AND id IN {database.placeholders(1, len(accounts), 2)}",
+        MOVED,
+        *accounts,
+    )
+    return {row.get("id", AccountId) for row in rows}
 
 
 def _check(opening: Opening, number: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
 from app import database
 from app.accounts.account import Account
@@ -13,39 +14,57 @@ from app.rows import Scalar
 
 USED_EVERY = timedelta(seconds=60)
 OTHERS_EVERY = timedelta(hours=1)
+TRIED_EVERY = timedelta(hours=1)
+DIRTY_FOR = timedelta(seconds=5)  # who wrote looks at once, if he still can
 BATCH = 200
 _PAGES = 20  # of history in one turn
 _CUSTOMERS = 500
 _OF_CORE = ", ".join(f"a.{name}" for name in COLUMNS.split(", "))
 _JOINED = "FROM account a LEFT JOIN mirror_cursor c ON c.account_id = a.id "
+# Whatever was seen since a try that gave nothing takes its mark away.
+_NOT_TRIED = "c.tried_at IS NULL OR c.tried_at <= c.polled_at OR c.tried_at <"
 
 
 async def by_time(core_name: str, clock: Clock) -> list[Account]:
-    """Give accounts whose time has come, the longest ago first, at most 200.
+    """Give accounts whose time has come, at most 200, those written to first.
 
-    Used today: after 60 seconds; others: after an hour. Each half is a range of an
-    index: it is asked every few seconds.
+    Written to: after 5 seconds in which nobody looked. Used today: after 60 seconds.
+    Others: after an hour. Of each the longest ago first. One of which the last try gave
+    nothing waits for an hour. Each part is a range of an index: it is asked every few
+    seconds.
     """
     now = clock.now()
+    again = now - TRIED_EVERY
     mirrored = (
         f"SELECT {_OF_CORE} FROM mirror_cursor c "  # noqa: S608  -- own names
         "JOIN account a ON a.id = c.account_id WHERE a.core = $1 AND "
     )
+    written = await _accounts(
+        f"{mirrored} c.dirty_at < $2 AND ({_NOT_TRIED} $3 OR c.tried_at < c.dirty_at) "
+        "ORDER BY c.dirty_at, a.id LIMIT $4",
+        core_name,
+        now - DIRTY_FOR,
+        again,
+        BATCH,
+    )
     used = await _accounts(
-        f"{mirrored} c.used_on = $2 AND c.polled_at < $3 "
-        "ORDER BY c.polled_at, a.id LIMIT $4",
+        f"{mirrored} c.used_on = $2 AND c.polled_at < $3 AND ({_NOT_TRIED} $4) "
+        "ORDER BY c.polled_at, a.id LIMIT $5",
         core_name,
         clock.today(),
         now - USED_EVERY,
+        again,
         BATCH,
     )
     others = await _accounts(
-        f"{mirrored} c.polled_at < $2 ORDER BY c.polled_at, a.id LIMIT $3",
+        f"{mirrored} c.polled_at < $2 AND ({_NOT_TRIED} $3) "
+        "ORDER BY c.polled_at, a.id LIMIT $4",
         core_name,
         now - OTHERS_EVERY,
+        again,
         BATCH,
     )
-    found = {account.id: account for account in (*used, *others)}
+    found = {account.id: account for account in (*written, *used, *others)}
     return list(found.values())[:BATCH]
 
 
@@ -90,12 +109,21 @@ async def of_core(core_name: str, refs: Sequence[str]) -> list[Account]:
     )
 
 
-async def with_history(core_name: str) -> list[tuple[Account, str]]:
-    """Give accounts whose history goes on, with the place where; at most 20."""
+async def with_history(
+    core_name: str, after: AccountId | None = None
+) -> list[tuple[Account, str]]:
+    """Give accounts whose history goes on, with the place where; at most 20.
+
+    Args:
+        core_name: of its adapter, as accounts keep it.
+        after: begin behind this one, in the order of ids.
+    """
     rows = await database.read(
         f"SELECT {_OF_CORE}, c.place {_JOINED}"
-        "WHERE a.core = $1 AND c.place IS NOT NULL ORDER BY a.id LIMIT $2",
+        "WHERE a.core = $1 AND c.place IS NOT NULL AND c.account_id > $2 "
+        "ORDER BY c.account_id LIMIT $3",
         core_name,
+        after or AccountId(UUID(int=0)),
         _PAGES,
     )
     return [(account_of(row), row.get("place", str)) for row in rows]
@@ -120,6 +148,11 @@ async def whole_until(core_name: str, refs: Sequence[str]) -> dict[str, datetime
 async def dirty(accounts: Sequence[AccountId], now: datetime) -> None:
     """Mark accounts written to: their figures count as old until the next look."""
     await _update("dirty_at", accounts, now, "due.dirty")
+
+
+async def tried(accounts: Sequence[AccountId], now: datetime) -> None:
+    """Note that a look gave nothing of accounts: polls pass them by for an hour."""
+    await _update("tried_at", accounts, now, "due.tried")
 
 
 async def used(accounts: Sequence[AccountId], today: date) -> None:

@@ -11,7 +11,7 @@ from app.accounts.mirror import Standing
 from app.accounts.sheet import Rows, Said, named
 from app.clock import Clock
 from app.ids import AccountId
-from app.integrations.core_banking import CoreBalance, CoreTxn, TxnQuery
+from app.integrations.core_banking import Chosen, CoreBalance, CoreTxn, TxnQuery
 from app.money import Money
 
 
@@ -65,6 +65,9 @@ class FarSheet:
             else nothing
             for account in pages
         }
+
+    async def joined(self, chosen: Chosen, rows: int) -> None:
+        """Join nothing: a look at the core may stand before the mirror's answer."""
 
     async def rows(self, ids: Sequence[UUID]) -> list[CoreTxn]:
         """Give rows of the mirror by their ids."""

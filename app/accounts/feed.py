@@ -1,7 +1,8 @@
 """Keeps the mirror of a remote core young: by looking, never by waiting for it.
 
 Cold is looked at while the customer waits, all accounts at once; warm is answered from
-the mirror, and what is older than 30 seconds is looked at behind the answer.
+the mirror, and what is older than 30 seconds is looked at behind the answer. Written to
+since the last look is looked at once more, for a moment, and is stale until then.
 """
 
 import asyncio
@@ -13,23 +14,19 @@ from app import database, telemetry
 from app.accounts import due, mirror
 from app.accounts.account import Account
 from app.accounts.imprint import Imprint
-from app.accounts.looks import TOGETHER, Looks, RemoteCore
+from app.accounts.looks import TOGETHER, Looks, RemoteCore, Sight
 from app.accounts.mirror import Standing
 from app.clock import Clock
 from app.database import Tx
 from app.errors import NotFound, Outage
 from app.ids import AccountId, CustomerId
-from app.integrations.core_banking import (
-    CanHint,
-    CoreBalance,
-    Look,
-    OlderRows,
-)
+from app.integrations.core_banking import CanHint, CoreBalance, Look
 from app.integrations.outcome import ContractBroken
 
 FRESH = timedelta(seconds=30)
 STALE = timedelta(minutes=5)
 HINT_REST_S = 2.0
+_RESTING_MAX = 1000  # accounts hinted at in that time
 WATCHED_EVERY_S = 5.0
 _COLD_WAIT_S = 5.0  # how long a customer waits for a first look
 _SURE_WAIT_S = 4.0  # same, for the figures of a decision; an operation has 10 s
@@ -58,10 +55,12 @@ class Feed(Looks):
         self._core_name = core_name
         self._hints = hints
         self._resting: set[AccountId] = set()
+        self._read_last: AccountId | None = None  # whose history was read last
 
     def is_stale(self, standing: Standing) -> bool:
-        """Tell whether figures are too old to be shown without a word."""
-        return self.away or self._clock.now() - standing.polled_at > STALE
+        """Tell whether figures are too old, or of before a write, to be shown plain."""
+        too_old = self._clock.now() - standing.polled_at > STALE
+        return self.away or standing.dirty or too_old
 
     # -------------------------------------------------------------- reads
 
@@ -79,22 +78,33 @@ class Feed(Looks):
             # A look may have ended while we read.
             found |= await mirror.standings([one for one in ids if one not in found])
         cold = [account for account in accounts if account.id not in found]
-        awaited = [
+        written, ended = self._written(accounts, found), True
+        if cold or written:
+            _, ended = await asyncio.gather(
+                self.looked(cold, _COLD_WAIT_S), self.looked(written, _OWN_WAIT_S)
+            )
+            again = [account.id for account in (*cold, *written)]
+            found |= await mirror.standings(again)
+        # A look may have begun before the write; the next one did not.
+        late = [one for one in self._written(written, found) if self.looks_at([one.id])]
+        if ended and late:
+            await self.looked(late, _OWN_WAIT_S)
+            found |= await mirror.standings([account.id for account in late])
+        asked = {account.id for account in written}
+        self._behind([one for one in accounts if one.id in found], found, asked)
+        return found
+
+    def _written(
+        self, accounts: Sequence[Account], found: dict[AccountId, Standing]
+    ) -> list[Account]:
+        """Give those written to, by any process, whose look is worth a wait."""
+        return [
             account
             for account in accounts
             if account.id in found
             and found[account.id].dirty
-            and account.id in self._looking
+            and (account.id in self._looking or not self.away)
         ]
-        if cold:
-            await self.looked(cold, _COLD_WAIT_S)
-        if awaited:
-            await self.looked(awaited, _OWN_WAIT_S)
-        if cold or awaited:
-            again = [account.id for account in (*cold, *awaited)]
-            found |= await mirror.standings(again)
-        self._behind(accounts, found)
-        return found
 
     async def now(self, account: Account) -> CoreBalance | None:
         """Look at one account now; None: the core does not know it.
@@ -109,11 +119,11 @@ class Feed(Looks):
 
         async def work() -> None:
             try:
-                looks.extend(await self.seen([account]))
+                looks.extend((await self.seen([account])).looks)
             except Outage as outage:
                 outages.append(outage)
 
-        task = self.start(work(), "feed.now")
+        task = self.start(work(), "feed.now", counted=False)
         if task is not None:
             await asyncio.wait({task}, timeout=_SURE_WAIT_S)
         if outages:
@@ -131,15 +141,24 @@ class Feed(Looks):
         return await due.whole_until(self._core_name, refs)
 
     def _behind(
-        self, accounts: Sequence[Account], found: dict[AccountId, Standing]
+        self,
+        known: Sequence[Account],
+        found: dict[AccountId, Standing],
+        asked: set[AccountId],
     ) -> None:
-        """Look behind the answer at what is old; note who is asked for today."""
+        """Look behind the answer at what is old; note who is asked for today.
+
+        Args:
+            known: accounts that were asked for.
+            found: how they stand.
+            asked: those at which was looked just now.
+        """
         now, today = self._clock.now(), self._clock.today()
-        known = [account for account in accounts if account.id in found]
         self.soon(
             account
             for account in known
-            if found[account.id].dirty or now - found[account.id].polled_at > FRESH
+            if account.id not in asked
+            and (found[account.id].dirty or now - found[account.id].polled_at > FRESH)
         )
         unused = [one.id for one in known if found[one.id].used_on != today]
         if unused:
@@ -174,16 +193,20 @@ class Feed(Looks):
     async def hinted(self, ref: str) -> None:
         """Take a hint that an account changed: marked, one look in two seconds.
 
+        Where too many rest, it is only marked: a poll comes to it.
+
         Raises:
             Outage: our database does not answer.
         """
         found = await due.of_core(self._core_name, [ref])
         await due.dirty([one.id for one in found], self._clock.now())
         for account in found:
-            if account.id not in self._resting:
+            if account.id in self._resting or len(self._resting) >= _RESTING_MAX:
+                continue
+            self.soon([account], anew=True)
+            rest = self._rested(account)
+            if self.start(rest, "feed.rest", counted=False) is not None:
                 self._resting.add(account.id)
-                self.soon([account], anew=True)
-                self.start(self._rested(account), "feed.rest")
 
     async def _rested(self, account: Account) -> None:
         """Look once more after the rest, if another hint came meanwhile."""
@@ -217,43 +240,61 @@ class Feed(Looks):
         self.soon(await due.of_customers(self._core_name, customers, before))
 
     async def poll(self) -> int:
-        """Look at what is due: used today after 60 s, others after an hour.
+        """Look at what is due: written to, used today after 60 s, others after an hour.
 
         Gives with how many accounts that was tried; a worker comes again.
 
         Raises:
             Outage: the core, or our database, does not answer.
         """
-        recently = self._clock.now() - due.OTHERS_EVERY
-        wanted = [
-            account
-            for account in await due.by_time(self._core_name, self._clock)
-            if self._missing.get(account.id, recently) <= recently
-        ]
+        wanted = await due.by_time(self._core_name, self._clock)
+        tried = 0
         for start in range(0, len(wanted), TOGETHER):
-            await self.seen(wanted[start : start + TOGETHER])
-        return len(wanted)
+            tried += await self._polled(wanted[start : start + TOGETHER])
+        return tried
+
+    async def _polled(self, accounts: Sequence[Account]) -> int:
+        """Look at accounts; mark those of which nothing was seen, for they stay due.
+
+        Gives of how many that was tried. What was left is not marked: it waits for the
+        core, not for an hour.
+        """
+        asked_at = self._clock.now()
+        sight = Sight([])
+        try:
+            sight = await self.seen(accounts)
+        except ContractBroken as broken:  # of the only one
+            telemetry.log.error("account_not_read", cause=broken.cause)
+        seen = {look.ref for look in sight.looks}
+        left = {account.id for account in sight.left}
+        tried = [account for account in accounts if account.id not in left]
+        await due.tried([one.id for one in tried if one.ref not in seen], asked_at)
+        return len(tried)
 
     async def history(self) -> int:
-        """Fetch one page of history of each account that lacks some; gives how many.
+        """Fetch a page of history of up to 20 accounts in turn; gives of how many.
+
+        The next call goes on behind them: those that cannot be read stop no other.
 
         Raises:
             Outage: the core, or our database, does not answer.
         """
-        wanted = await due.with_history(self._core_name)
-        done = 0
-        for account, place in wanted:
-            try:
-                older = await self._core.older(account.ref, place)
-            except ContractBroken as broken:  # of this account: others go on
-                telemetry.log.error("history_not_read", cause=broken.cause)
-                continue
-            await self._written(account, older, place)
-            done += 1
-        return done
+        wanted = await due.with_history(self._core_name, self._read_last)
+        if not wanted and self._read_last is not None:
+            wanted = await due.with_history(self._core_name)
+        return sum([await self._read(account, place) for account, place in wanted])
 
-    async def _written(self, account: Account, older: OlderRows, place: str) -> None:
+    async def _read(self, account: Account, place: str) -> bool:
+        """Fetch a page of an account's history; gives whether it could be read."""
+        self._read_last = account.id
+        try:
+            older = await self._core.older(account.ref, place)
+        except ContractBroken as broken:
+            telemetry.log.error("history_not_read", cause=broken.cause)
+            return False
+
         async def work(tx: Tx) -> bool:
             return await Imprint(tx, account, self._clock).history(older, place)
 
         await database.transaction(work, name="feed.history")
+        return True

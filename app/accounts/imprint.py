@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
-from uuid import UUID
 
 from app import database
-from app.accounts import balances, transactions
-from app.accounts.account import Account
+from app.accounts import balances
+from app.accounts.account import MOVED, Account
 from app.accounts.account import shot as account_shot
 from app.accounts.mirrored_rows import MirroredRows, Span
+from app.accounts.row import Transaction, shot
 from app.accounts.sheet import Said
 from app.clock import Clock
 from app.database import Tx
@@ -25,6 +25,9 @@ from app.integrations.core_banking import Look, OlderRows
 from app.realtime import log
 from app.realtime.facts import BalanceChanged, TransactionPosted, TransactionUpdated
 from app.rows import Row, Scalar
+
+# The core may have given it to another client while it was looked at (linking.py).
+_HERS = f"EXISTS (SELECT 1 FROM account WHERE id = $1 AND core <> '{MOVED}')"  # noqa: S608  -- constant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +69,14 @@ class Imprint:
         known = await self._rows.known(look.rows)
         fresh = [row for row in look.rows if row.id not in known]
         span = Span() if first else await self._rows.span()
-        gap = not first and bool(look.rows) and len(fresh) == len(look.rows)
-        if gap and span.newest is not None and look.older is not None:
-            await self._move_cursor(
-                look.older, whole=before.whole and before.place is None
+        # No row of it is known: there may be more above the newest that is, or, where
+        # none is or all of them are hidden, above nothing.
+        after = before
+        if not first and look.older is not None and len(fresh) == len(look.rows):
+            after = _Cursor(
+                place=look.older, whole=before.whole and before.place is None
             )
+            await self._move_cursor(after)
         tells = [
             row
             for row in fresh
@@ -79,7 +85,7 @@ class Imprint:
         ]
         await self._rows.add(fresh, known, span, {row.id for row in tells})
         await self._rows.follow(look.rows, known)
-        await self._rows.close_holds(look, known)
+        await self._rows.close_holds(look, known, whole=after.place is None)
         await self._follow_state(look)
         await self._figures(look, asked_at, first=first)
         return True
@@ -92,8 +98,9 @@ class Imprint:
             place: where it began.
         """
         before = await self._tx.one(
-            "UPDATE mirror_cursor SET place = place "
-            "WHERE account_id = $1 AND place = $2 RETURNING whole",
+            "UPDATE mirror_cursor SET place = place "  # noqa: S608  -- constant
+            f"WHERE account_id = $1 AND place = $2 AND {_HERS} "
+            "RETURNING whole, begun_at",
             self._account.id,
             place,
         )
@@ -103,10 +110,21 @@ class Imprint:
         known = await self._rows.known(older.rows)
         fresh = [row for row in older.rows if row.id not in known]
         ended = older.older is None or (whole and len(fresh) < len(older.rows))
-        # What a gap held is news; what lay before the first look is not.
-        told = {row.id for row in fresh} if whole else set[UUID]()
-        await self._rows.add(fresh, known, await self._rows.span(), told)
-        await self._move_cursor(None if ended else older.older, whole=whole or ended)
+        # What a gap held is news; what lay before the first look is not. Where one gap
+        # lies over another, or over a first history that is still fetched, news is what
+        # lies above the oldest row that is known, or came after the first look.
+        span, since = await self._rows.span(), before.get("begun_at", datetime)
+        if span.oldest is not None:
+            since = min(since, span.oldest)
+        told = {row.id for row in fresh if whole or row.created_at > since}
+        await self._rows.add(fresh, known, span, told)
+        # A hold that was booked out of sight of every look goes on as this row.
+        await self._rows.follow(older.rows, known)
+        if ended and await self._nothing_held():
+            await self._rows.close_all(older.rows)
+        await self._move_cursor(
+            _Cursor(place=None if ended else older.older, whole=whole or ended)
+        )
         self._tell_rows(self._clock.now())
         return True
 
@@ -115,9 +133,10 @@ class Imprint:
     async def _taken(self, asked_at: datetime, digest: bytes) -> _Cursor | None:
         """Take the turn of this look; None: never looked at, or a newer one was."""
         row = await self._tx.one(
-            "UPDATE mirror_cursor SET polled_at = $2, digest = $3, dirty_at = "
+            "UPDATE mirror_cursor SET polled_at = $2, digest = $3, dirty_at = "  # noqa: S608  -- constant
             "CASE WHEN dirty_at > $2 THEN dirty_at ELSE NULL END "
-            "WHERE account_id = $1 AND polled_at <= $2 RETURNING place, whole",
+            f"WHERE account_id = $1 AND polled_at <= $2 AND {_HERS} "
+            "RETURNING place, whole",
             self._account.id,
             asked_at,
             digest,
@@ -139,16 +158,23 @@ class Imprint:
         )
         return None if row is None else _cursor(row)
 
-    async def _move_cursor(self, place: str | None, *, whole: bool) -> None:
+    async def _move_cursor(self, to: _Cursor) -> None:
         await self._tx.rows(
             "UPDATE mirror_cursor SET place = $2, whole = $3 "
             "WHERE account_id = $1 RETURNING account_id",
             self._account.id,
-            place,
-            whole,
+            to.place,
+            to.whole,
         )
 
     # -------------------------------------------------------------- figures
+
+    async def _nothing_held(self) -> bool:
+        """Tell whether the last look said that no money is held."""
+        row = await self._tx.one(
+            "SELECT held FROM mirror_balance WHERE account_id = $1", self._account.id
+        )
+        return row is not None and row.get("held", int) == 0
 
     async def _follow_state(self, look: Look) -> None:
         """Let the account have the state that the core gives it."""
@@ -210,7 +236,7 @@ class Imprint:
         )
         for kind, rows in kinds:
             for row in rows:
-                told = transactions.shot(transactions.transaction(self._account, row))
+                told = shot(Transaction(self._account, row))
                 log.append(
                     self._tx, kind(customer=owner, occurred_at=at, transaction=told)
                 )

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from typing_extensions import override
+
 from app import database, keyset
 from app.ids import AccountId
 from app.integrations.core_banking import CoreTxn, TxnQuery
+from app.integrations.kept import KeptTxn
 from app.money import Money
 from app.rows import Row, Scalar
 
@@ -119,7 +122,26 @@ async def _where(column: str, values: Sequence[Scalar]) -> list[CoreTxn]:
 
 
 def _shown(row: Row) -> CoreTxn:
-    return row_of(row, row.get("core_ref", str), row.get("currency", str))
+    return _Shown(row, row.get("core_ref", str), row.get("currency", str))
+
+
+class _Shown(KeptTxn):
+    """A row of the mirror: a far core may tell more than our book."""
+
+    __slots__ = ()
+
+    @property
+    @override
+    def decline_code(self) -> str | None:
+        return self._row.find("decline_code", str)
+
+    @property
+    @override
+    def original(self) -> Money | None:
+        abroad = self._row.find("original_currency", str)
+        if not abroad:
+            return None
+        return Money(self._row.get("original_minor", int), abroad)
 
 
 def row_of(row: Row, ref: str, currency: str) -> CoreTxn:

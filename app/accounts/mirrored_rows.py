@@ -142,7 +142,14 @@ class MirroredRows:
         Of several equal holds the newest row is the newest hold's.
         """
         by_op = await words.of_ops(self._tx, [row.op for row in fresh if row.op])
-        said = {row.id: by_op[row.op] for row in fresh if row.op in by_op}
+        # Whoever writes at the branch may write any text: an op of ours on an account
+        # that it does not touch says nothing.
+        ours = {
+            op: own
+            for op, own in by_op.items()
+            if self._account.ref in {own.src, own.dst}
+        }
+        said = {row.id: ours[row.op] for row in fresh if row.op in ours}
         for row in fresh:
             if row.op is None and row.status == "PENDING" and row.direction == "OUT":
                 held = row.amount.minor
@@ -270,11 +277,19 @@ class MirroredRows:
         seen = self._clock.now()
         return seen if now.value_on in {None, self._clock.today()} else now.booked_at
 
-    async def close_holds(self, look: Look, known: Mapping[UUID, Kept]) -> None:
+    async def close_holds(
+        self, look: Look, known: Mapping[UUID, Kept], *, whole: bool
+    ) -> None:
         """Turn holds declined that the core has no more: they never moved a balance.
 
         A hold may only lie deeper than the look went; where the open ones of the look
-        are all that is held, there is no deeper one.
+        are all that is held, there is no deeper one. While history is to be fetched,
+        what the hold was booked as may be in it, so a deep one waits.
+
+        Args:
+            look: what the core said.
+            known: the rows of it that were there.
+            whole: whether no history is to be fetched.
         """
         shown = {kept.core_id for kept in known.values()} | {r.id for r in look.rows}
         gone = [
@@ -289,9 +304,22 @@ class MirroredRows:
         oldest = min((row.created_at for row in look.rows), default=None)
         for kept in gone:
             deep = oldest is None or kept.core_at < oldest
-            if deep and look.older is not None and not all_shown:
+            if deep and look.older is not None and not (whole and all_shown):
                 continue
-            await self._update(kept, replace(kept.row, status="DECLINED"))
+            await self._decline(kept)
+
+    async def close_all(self, shown: Sequence[CoreTxn]) -> None:
+        """Turn all holds declined but those shown: history is whole, nothing is held.
+
+        The next looks may say what the last one said, and would not come to it.
+        """
+        there = {row.id for row in shown}
+        for kept in await self._kept("status = 'PENDING'"):
+            if kept.core_id not in there:
+                await self._decline(kept)
+
+    async def _decline(self, hold: Kept) -> None:
+        await self._update(hold, replace(hold.row, status="DECLINED"))
 
 
 def _with_words(row: CoreTxn, own: Words | None) -> CoreTxn:

@@ -16,12 +16,15 @@ from app.clock import Clock
 from app.errors import Outage
 from app.ids import AccountId
 from app.integrations.core_banking import (
+    CanJoin,
+    Chosen,
     CoreBalance,
     CoreBank,
     CoreTxn,
     LocalBook,
     TxnQuery,
 )
+from app.rows import Row
 
 
 class LocalCore(CoreBank, LocalBook, Protocol):
@@ -74,6 +77,18 @@ class Sheet(Protocol):
         """
         ...
 
+    async def joined(
+        self, chosen: Chosen, rows: int
+    ) -> list[tuple[Row, Said | None, Rows]] | None:
+        """Give chosen accounts, balances and newest rows in one statement.
+
+        None: it cannot, and each is asked for by itself.
+
+        Raises:
+            Outage: our database does not answer.
+        """
+        ...
+
     async def rows(self, ids: Sequence[UUID]) -> list[CoreTxn]:
         """Give rows by their ids, unknown ones left out."""
         ...
@@ -100,6 +115,7 @@ class LocalSheet:
 
     def __init__(self, core: LocalCore, clock: Clock) -> None:
         self._core = core
+        self._joins = core if isinstance(core, CanJoin) else None
         self._clock = clock
 
     async def balances(self, accounts: Sequence[Account]) -> dict[AccountId, Said]:
@@ -119,6 +135,19 @@ class LocalSheet:
         found = await self._core.transactions([one.ref for one in accounts], query)
         at = self._clock.now()
         return {one.id: Rows(found.get(one.ref, []), at) for one in accounts}
+
+    async def joined(
+        self, chosen: Chosen, rows: int
+    ) -> list[tuple[Row, Said | None, Rows]] | None:
+        """Give accounts, balances and newest rows in one statement."""
+        if self._joins is None:
+            return None
+        found = await self._joins.joined(chosen, rows)
+        at = self._clock.now()
+        return [
+            (row, None if balance is None else Said(balance), Rows(lines, at))
+            for row, balance, lines in found
+        ]
 
     async def rows(self, ids: Sequence[UUID]) -> list[CoreTxn]:
         """Give rows by their ids."""

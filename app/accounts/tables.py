@@ -14,7 +14,9 @@ CONSTRAINTS = (
     "mirror_transaction_payment",
     "mirror_cursor_polled",
     "mirror_cursor_used",
+    "mirror_cursor_dirty",
     "mirror_cursor_history",
     "mirror_words_journal",
     "mirror_words_held",
+    "mirror_words_idle",
 )

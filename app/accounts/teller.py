@@ -71,25 +71,20 @@ class Teller:
     ) -> Outcome[Posting]:
         """Move money at once between two accounts of this core."""
         await self._keep(Words(op=op.id, root=op.id, src=src, dst=dst, text=text))
-        outcome = await self._core.transfer(op, src, dst, amount, text)
-        return await self._booked(op, outcome, src, dst)
+        writing = self._core.transfer(op, src, dst, amount, text)
+        return await self._booked(op, await self._sent(writing, src, dst), src, dst)
 
     async def hold(
         self, op: OpRef, src: str, amount: Money, text: Narrative
     ) -> Outcome[Hold]:
         """Set money aside."""
-        await self._keep(
-            Words(
-                op=op.id,
-                root=op.id,
-                src=src,
-                dst=None,
-                text=text,
-                held=amount.minor,
-            )
+        said = Words(
+            op=op.id, root=op.id, src=src, dst=None, text=text, held=amount.minor
         )
-        outcome = await self._core.hold(op, src, amount, text)
-        if isinstance(outcome, Rejected):
+        is_new = await self._keep(said)
+        outcome = await self._sent(self._core.hold(op, src, amount, text), src)
+        # A no that asked nobody tells nothing of a hold that was sent before.
+        if isinstance(outcome, Rejected) and (is_new or not outcome.unasked):
             await self._end(op.id)
         return await self._seen(outcome, src)
 
@@ -102,14 +97,14 @@ class Teller:
             await self._keep(
                 Words(op=op.id, root=held.root, src=held.src, dst=None, text=held.text)
             )
-        outcome = await self._core.capture(op, hold, amount)
+        outcome = await self._sent(self._core.capture(op, hold, amount), hold.ref)
         if isinstance(outcome, Ok):
             await self._end(hold.id)
         return await self._booked(op, outcome, hold.ref)
 
     async def release(self, op: OpRef, hold: Hold) -> Outcome[None]:
         """Free held money."""
-        outcome = await self._core.release(op, hold)
+        outcome = await self._sent(self._core.release(op, hold), hold.ref)
         if isinstance(outcome, Ok):
             await self._end(hold.id)
         return await self._seen(outcome, hold.ref)
@@ -121,8 +116,8 @@ class Teller:
         undone = await _asked(words.of_movement(posting.journal))
         if undone is not None:
             await self._keep(undone.undone_by(op.id, reason))
-        outcome = await self._core.reverse(op, posting, reason)
         sides = () if undone is None else (undone.src, undone.dst)
+        outcome = await self._sent(self._core.reverse(op, posting, reason), *sides)
         return await self._booked(op, outcome, *sides)
 
     async def lookup(
@@ -130,6 +125,9 @@ class Teller:
     ) -> Outcome[Posting | Hold | None]:
         """Tell what became of an op; where it happened, its accounts are looked at."""
         outcome = await self._core.lookup(op, kind, context)
+        is_over = isinstance(outcome, Ok) and kind in {OpKind.CAPTURE, OpKind.RELEASE}
+        if is_over and context.earlier is not None:
+            await self._end(context.earlier)
         match outcome:
             case Ok(Posting() as posting):
                 await self._note(op, posting)
@@ -146,17 +144,30 @@ class Teller:
         self, op: OpRef, ref: str, state: AccountState
     ) -> Outcome[None]:
         """Block, unblock or close an account."""
-        return await self._seen(await self._core.set_state(op, ref, state), ref)
+        writing = self._core.set_state(op, ref, state)
+        return await self._seen(await self._sent(writing, ref), ref)
 
     # -------------------------------------------------------------- beside the write
 
-    async def _keep(self, said: Words) -> None:
-        """Keep words before the write.
+    async def _keep(self, said: Words) -> bool:
+        """Keep words before the write; gives whether nothing like it was kept before.
 
         Raises:
             NotSent: they could not be kept; nothing left.
         """
-        await _asked(words.keep(said, self._clock.now()))
+        return await _asked(words.keep(said, self._clock.now()))
+
+    async def _sent(
+        self, writing: Awaitable[Outcome[T]], *refs: str | None
+    ) -> Outcome[T]:
+        """Let a write go; what is cut off may have happened, so it is looked at."""
+        try:
+            return await writing
+        except NotSent:
+            raise
+        except BaseException:  # a cut is no Exception
+            await self._feed.touched(_sides(*refs))
+            raise
 
     async def _found(self, hold: Hold) -> Words | None:
         return await _asked(words.of(hold.id))

@@ -2,63 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from enum import StrEnum
+from datetime import UTC, datetime
 from uuid import UUID
 
 import orjson
+from typing_extensions import override
 
 from app.accounts.account import Account
-from app.accounts.account import shot as account_shot
 from app.accounts.accounts import Accounts
+from app.accounts.row import Direction, Transaction, TransactionStatus
 from app.accounts.sheet import Rows, Sheet
 from app.auth.actor import Actor
 from app.errors import ValidationFailed
 from app.ids import AccountId, PaymentId, TransactionId
-from app.integrations.core_banking import CoreTxn, TxnQuery
+from app.integrations.core_banking import TxnQuery
 from app.money import Money
-from app.realtime.shots import CounterpartyShot, TransactionShot
 
 PAGE_MAX = 100
 MINI = 5
 _TEXT_MAX = 100
 _BEGINNING = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
-
-
-class TransactionStatus(StrEnum):
-    """How far a row is; it keeps its id and place."""
-
-    PENDING = "PENDING"
-    BOOKED = "BOOKED"
-    REVERSED = "REVERSED"
-    DECLINED = "DECLINED"
-
-
-class Direction(StrEnum):
-    """Whether money came or went."""
-
-    IN = "IN"
-    OUT = "OUT"
-
-
-class TransactionKind(StrEnum):
-    """What moved the money."""
-
-    TRANSFER = "TRANSFER"
-    FEE = "FEE"
-    INTEREST = "INTEREST"
-    TAX = "TAX"
-    CASH = "CASH"
-    REVERSAL = "REVERSAL"
-    ADJUSTMENT = "ADJUSTMENT"
-    OTHER = "OTHER"
-
-
-class Rail(StrEnum):
-    """Over which network money moves; INTERNAL is inside the bank."""
-
-    INTERNAL = "INTERNAL"
-    IMPS = "IMPS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,73 +83,21 @@ class PageQuery:
     filter: Filter = field(default_factory=Filter)
     noted: tuple[PaymentId, ...] = ()
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transaction:
-    """One row of one account. `amount` is positive; `direction` gives the sign."""
-
-    id: TransactionId
-    account: Account
-    status: TransactionStatus
-    kind: TransactionKind
-    direction: Direction
-    amount: Money
-    running_balance: Money | None
-    created_at: datetime
-    booked_at: datetime | None
-    value_on: date | None
-    counterparty_name: str | None
-    counterparty_masked: str | None
-    narration: str | None
-    rail: Rail
-    reference: str | None
-    payment: PaymentId | None
-    original: Money | None = None
-    decline_code: str | None = None
-
-    @property
-    def key(self) -> tuple[datetime, UUID]:
-        """Where the row stands in its account's list."""
-        return self.created_at, self.id.value
+    @override
+    def __hash__(self) -> int:
+        return hash((self.size, self.after, self.before))  # filters are rare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Rows of one account, newest first."""
+    """Rows of one account, newest first, and what was asked."""
 
+    query: PageQuery
     rows: tuple[Transaction, ...]
     has_next: bool
     has_previous: bool
     as_of: datetime
     stale: bool
-
-
-def shot(row: Transaction) -> TransactionShot:
-    """Give the display snapshot that facts carry."""
-    other = row.counterparty_name
-    return TransactionShot(
-        id=str(row.id),
-        account=account_shot(row.account),
-        status=row.status,
-        kind=row.kind,
-        direction=row.direction,
-        amount=row.amount.minor,
-        currency=row.amount.currency,
-        running_balance=row.running_balance.minor if row.running_balance else None,
-        created_at=row.created_at,
-        booked_at=row.booked_at,
-        value_date=row.value_on,
-        counterparty=CounterpartyShot(
-            name=other, masked_account=row.counterparty_masked
-        )
-        if other
-        else None,
-        narration=row.narration,
-        rail=row.rail,
-        reference=row.reference,
-        payment_id=str(row.payment) if row.payment else None,
-        decline_reason=row.decline_code,
-    )
 
 
 class Transactions:
@@ -214,7 +125,7 @@ class Transactions:
         """
         _check(accounts, query)
         found = await self._sheet.pages(accounts, _asked(query))
-        return {one.id: _page(one, found[one.id], query) for one in accounts}
+        return {one.id: page_of(one, found[one.id], query) for one in accounts}
 
     async def by_ids(
         self, actor: Actor, ids: Sequence[TransactionId]
@@ -223,7 +134,7 @@ class Transactions:
         rows = await self._sheet.rows([one.value for one in ids])
         accounts = await self._accounts.by_refs(actor, [row.ref for row in rows])
         return {
-            TransactionId(row.id): transaction(accounts[row.ref], row)
+            TransactionId(row.id): Transaction(accounts[row.ref], row)
             for row in rows
             if row.ref in accounts
         }
@@ -243,21 +154,35 @@ class Transactions:
             if payment is None or account is None or account.ref != row.ref:
                 continue
             if row.direction == Direction.OUT:
-                found.setdefault(payment, transaction(account, row))
+                found.setdefault(payment, Transaction(account, row))
         return found
 
 
-def _page(account: Account, found: Rows, query: PageQuery) -> Page:
+def page_of(account: Account, found: Rows, query: PageQuery) -> Page:
+    """Make a page of what was read, one row more than it has."""
     more = len(found.rows) > query.size
-    kept = [transaction(account, row) for row in found.rows[: query.size]]
+    kept = [Transaction(account, row) for row in found.rows[: query.size]]
     if query.backward:
         kept.reverse()
     return Page(
+        query=query,
         rows=tuple(kept),
         has_next=query.before is not None if query.backward else more,
         has_previous=more if query.backward else query.after is not None,
         as_of=found.as_of,
         stale=found.stale,
+    )
+
+
+def no_page(query: PageQuery, at: datetime) -> Page:
+    """Give nothing, of an account that is not the caller's any more."""
+    return Page(
+        query=query,
+        rows=(),
+        has_next=False,
+        has_previous=False,
+        as_of=at,
+        stale=True,
     )
 
 
@@ -295,27 +220,3 @@ def _check(accounts: Sequence[Account], query: PageQuery) -> None:
         raise ValidationFailed(
             "The text to look for has 1 to 100 characters.", field=["filter", "text"]
         )
-
-
-def transaction(account: Account, row: CoreTxn) -> Transaction:
-    """Give a row of a core as one of an account."""
-    return Transaction(
-        id=TransactionId(row.id),
-        account=account,
-        status=TransactionStatus(row.status),
-        kind=TransactionKind(row.kind),
-        direction=Direction(row.direction),
-        amount=row.amount,
-        running_balance=row.running_balance,
-        created_at=row.created_at,
-        booked_at=row.booked_at,
-        value_on=row.value_on,
-        counterparty_name=row.counterparty_name,
-        counterparty_masked=row.counterparty_masked,
-        narration=row.narration,
-        rail=Rail(row.rail),
-        reference=row.reference,
-        payment=PaymentId(row.payment) if row.payment else None,
-        original=row.original,
-        decline_code=row.decline_code,
-    )

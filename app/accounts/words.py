@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from app import database
+from app import database, retention
 from app.database import Tx
 from app.ids import AccountId
 from app.integrations.core_banking import Narrative
@@ -63,19 +63,24 @@ class Words:
         return Words(op=op, root=op, src=self.dst, dst=self.src, text=back)
 
 
-async def keep(words: Words, at: datetime) -> None:
+async def keep(words: Words, at: datetime) -> bool:
     """Keep the words of a write before it is sent; a repeat changes nothing.
+
+    But a hold that seemed never to be, and is sent again, may be open again. Gives
+    whether that or the words are new.
 
     Raises:
         Outage: our database does not answer; nothing may be sent.
     """
     text = words.text
 
-    async def work(tx: Tx) -> None:
-        await tx.rows(
+    async def work(tx: Tx) -> bool:
+        row = await tx.one(
             f"INSERT INTO mirror_words ({_COLUMNS}, at) VALUES "  # noqa: S608  -- placeholders only
             f"{database.placeholders(1, 15)} "
-            "ON CONFLICT DO NOTHING RETURNING op_id",
+            "ON CONFLICT (op_id) DO UPDATE SET held = excluded.held "
+            "WHERE mirror_words.held IS NULL AND excluded.held IS NOT NULL "
+            "RETURNING op_id",
             words.op,
             words.root,
             words.src,
@@ -92,8 +97,9 @@ async def keep(words: Words, at: datetime) -> None:
             words.held,
             at,
         )
+        return row is not None
 
-    await database.transaction(work, name="words.keep")
+    return await database.transaction(work, name="words.keep")
 
 
 async def became(op: UUID, journal: UUID) -> None:
@@ -119,6 +125,21 @@ async def ended(hold: UUID) -> None:
         )
 
     await database.transaction(work, name="words.ended")
+
+
+async def prune(before: datetime, *, batch: int = retention.BATCH) -> int:
+    """Forget words from before an instant that became nothing, `batch` at a time.
+
+    Those are of refused writes, and of holds that ended. A movement keeps its words as
+    long as its payment: a mirror that was emptied asks for them. Gives how many went.
+    """
+    return await retention.forget(
+        "DELETE FROM mirror_words WHERE op_id IN (SELECT op_id FROM mirror_words "
+        "WHERE at < $1 AND journal IS NULL AND held IS NULL LIMIT $2) RETURNING op_id",
+        before,
+        name="words.prune",
+        batch=batch,
+    )
 
 
 async def of_holds(tx: Tx, src: str, held: int) -> list[Words]:

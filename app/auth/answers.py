@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 import orjson
 
 from app import audit, database
-from app.auth import failures, lockout, signing
+from app.auth import lockout, signing
 from app.auth.actor import Actor, CustomerStatus, DeviceState, FactorKind
 from app.auth.challenge import (
     TRIES,
@@ -28,11 +28,13 @@ from app.auth.challenge import (
     read_challenge,
 )
 from app.auth.device import state_at
+from app.auth.effects import Effect, settled
 from app.auth.errors import ChallengeExpired, ChallengeFailed, InvalidCredential
 from app.auth.gate import require_customer, require_usable
 from app.auth.keys import Jwk, read_jwk
 from app.auth.lockout import Lockout
 from app.auth.proving import Asked, Factor
+from app.auth.refund import AS_FOUND, Refund
 from app.auth.signing import Purpose
 from app.clock import Clock, rfc3339
 from app.database import Tx
@@ -45,8 +47,6 @@ _STANDING = (
     "JOIN device d ON d.id = c.device_id JOIN customer k ON k.id = c.customer_id "
     "WHERE c.id = $1 AND c.device_id = $2"
 )
-# No other answer was written since this one was looked up: each is judged once.
-_AS_FOUND = "COALESCE(answer_hash, $3) = $3"
 _WAIT_S = 0.02
 _WAITS = 150  # longer than a turn: then the phone is asked to come again
 
@@ -103,6 +103,7 @@ class Answers:
         response: FactorResponse,
         *,
         purpose: Purpose | None = None,
+        effect: Effect | None = None,
     ) -> Answer:
         """Judge an answer, outside any transaction.
 
@@ -113,10 +114,13 @@ class Answers:
             response: exactly one factor.
             purpose: what the caller is about; a challenge of another one does not
                 exist for it.
+            effect: does what the answer allows, and consumes it, in one transaction
+                with its refund; not asked about one that is `repeated`. Where it
+                fails, the try is given back and the evidence kept all the same.
 
         Returns:
-            The answer, to be consumed in the owner's transaction; `repeated` when the
-            byte-identical one was consumed before.
+            The answer, to be consumed in the owner's transaction unless there is an
+            effect; `repeated` when the byte-identical one was consumed before.
 
         Raises:
             ChallengeExpired: too old, answered with other bytes, or not this device's.
@@ -135,14 +139,14 @@ class Answers:
                 found = await self._find(actor.known_device, challenge_id, purpose)
                 known = await self._known(found, actor, digest, response)
                 if known is not None:
-                    return known
+                    return await settled(known, effect)
                 _require_signature(found, device_signature)
                 require_usable(found.device_state)
                 require_customer(found.status, found.blocked_until, self._clock.now())
                 one = await self._try(found, digest, device_signature, response)
                 answer = await self._judged(found, actor, one)
                 if answer is not None:
-                    return answer
+                    return await settled(answer, effect)
                 await asyncio.sleep(_WAIT_S)
         raise RateLimited(int(lockout.TURN.total_seconds()))
 
@@ -234,7 +238,7 @@ class Answers:
         (charged,) = charge
         proven = factor.check(charged, asked)
         if proven is not None:
-            return await self._right(found, actor, one, charged, proven)
+            return self._right(found, actor, one, charged, proven)
 
         async def refused(tx: Tx) -> Refusal:
             return await self._wrong(tx, actor, one, charged)
@@ -248,7 +252,7 @@ class Answers:
             now, device = one.asked.now, actor.known_device
             row = await tx.one(
                 "UPDATE challenge SET attempts = attempts + 1 WHERE id = $1 "  # noqa: S608  -- our own condition
-                f"AND state = 'PENDING' AND attempts < $2 AND {_AS_FOUND} "
+                f"AND state = 'PENDING' AND attempts < $2 AND {AS_FOUND} "
                 "RETURNING id",
                 one.asked.challenge.id,
                 TRIES,
@@ -283,51 +287,35 @@ class Answers:
         await self._lockout.settle(tx, actor, now)
         return refusal
 
-    async def _right(
+    def _right(
         self, found: _Found, actor: Actor, one: _Try, charged: object, proven: object
     ) -> Answer:
-        """Refund the try and keep the evidence; the owner consumes it next.
-
-        Evidence of an answer that was never consumed, because the process was killed
-        in between, gives way to the newer right one: nobody waits for the challenge to
-        end.
-        """
-        challenge, device = found.challenge, actor.known_device
+        """Write the evidence; the try is owed until it is given back."""
         factor = one.factor
         evidence = evidence_of(
-            challenge,
+            found.challenge,
             found.jwk,
             one.device_signature,
             (factor.kind, factor.evidence(charged, proven)),
             rfc3339(self._clock.now()),
         )
-
-        async def work(tx: Tx) -> Refusal | None:
-            row = await tx.one(
-                "UPDATE challenge SET answer_hash = $2, evidence = $4, "  # noqa: S608  -- same
-                "attempts = attempts - 1 WHERE id = $1 AND state = 'PENDING' "
-                f"AND {_AS_FOUND} RETURNING id",
-                challenge.id,
-                one.hash,
-                one.found_hash,
-                evidence,
-            )
-            await lockout.end_turn(tx, device)
-            refusal = await factor.refund(tx, actor, one.asked, charged, proven)
-            if refusal is not None:
-                await _take_back(tx, challenge.id)
-                return refusal
-            await lockout.refund(tx, device)
-            await failures.forgive(tx, found.customer, device, one.asked.now)
-            return ChallengeExpired() if row is None else None
-
-        await database.transaction(work, name="auth.refund")
+        owed = Refund(
+            actor=actor,
+            asked=one.asked,
+            hash=one.hash,
+            found_hash=one.found_hash,
+            evidence=evidence,
+            factor=factor,
+            charged=charged,
+            proven=proven,
+        )
         return Answer(
-            challenge=challenge,
+            challenge=found.challenge,
             customer=found.customer,
             hash=one.hash,
             factor=factor.kind,
             evidence=evidence,
+            owed=owed,
         )
 
 
@@ -338,8 +326,7 @@ async def _require_other(tx: Tx, one: _Try) -> None:
         ChallengeExpired: not pending any more, or out of tries.
     """
     row = await tx.one(
-        "SELECT answer_hash FROM challenge WHERE id = $1 AND state = 'PENDING'",
-        one.asked.challenge.id,
+        "SELECT answer_hash FROM challenge WHERE id = $1", one.asked.challenge.id
     )
     if row is None or (row.find("answer_hash", bytes) or b"") == one.found_hash:
         raise ChallengeExpired
@@ -349,15 +336,6 @@ async def _give_back(tx: Tx, challenge: ChallengeId) -> None:
     """Undo the charge of a try that must wait for another answer of the phone."""
     await tx.rows(
         "UPDATE challenge SET attempts = attempts - 1 WHERE id = $1 RETURNING id",
-        challenge,
-    )
-
-
-async def _take_back(tx: Tx, challenge: ChallengeId) -> None:
-    """Keep the answer as a refused one: its proof was not good after all."""
-    await tx.rows(
-        "UPDATE challenge SET evidence = NULL, attempts = attempts + 1 "
-        "WHERE id = $1 AND state = 'PENDING' RETURNING id",
         challenge,
     )
 

@@ -1,10 +1,10 @@
 """A challenge as a value: what a phone is asked to sign, and what it answers."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from typing_extensions import override
@@ -13,6 +13,7 @@ from app.auth import signing
 from app.auth.actor import FactorKind
 from app.auth.keys import Jwk
 from app.auth.signing import Purpose
+from app.database import Tx
 from app.ids import ChallengeId, CustomerId, DeviceId, SessionId
 from app.money import Money
 from app.rows import Row
@@ -154,6 +155,7 @@ class ChallengeWish:
             only, amounts as strings.
         intent_hash: name of the call a step-up is for.
         full: whether only factors count that were not set by a passkey alone (1.3).
+        first: nothing was ever asked about this subject, so nothing is cancelled.
     """
 
     purpose: Purpose
@@ -163,6 +165,7 @@ class ChallengeWish:
     payload: Callable[[ChallengeId, datetime], Mapping[str, object]]
     intent_hash: bytes | None = None
     full: bool = False
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +211,16 @@ class FactorResponse:
         }
 
 
+class Owed(Protocol):
+    """The try of a right answer that is still to be given back."""
+
+    async def alone(self) -> None:
+        """Give it back in a transaction of its own, and keep the evidence."""
+
+    async def consumed(self, tx: Tx, state: ChallengeState, now: datetime) -> bool:
+        """Give it back as the challenge moves on; False when it waits no more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """A right answer, ready to be consumed in the owner's transaction.
@@ -219,6 +232,7 @@ class Answer:
         factor: what proved the person.
         evidence: JSON text that lets the approval be verified offline years later.
         repeated: the byte-identical answer was used before: nothing is to be done.
+        owed: its try, to be given back as it is consumed; None: that was done.
     """
 
     challenge: Challenge
@@ -227,6 +241,7 @@ class Answer:
     factor: FactorKind
     evidence: str
     repeated: bool = False
+    owed: Owed | None = field(default=None, repr=False)
 
 
 def evidence_of(

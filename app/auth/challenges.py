@@ -6,7 +6,7 @@ guarded UPDATE.
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 import orjson
@@ -28,7 +28,9 @@ from app.auth.challenge import (
     action_of,
     read_challenge,
 )
+from app.auth.effects import Effect
 from app.auth.errors import AnsweredByTwin, ChallengeExpired, CoolingPeriod
+from app.auth.factors import Usable
 from app.auth.lockout import Lockout
 from app.auth.mpin_check import MpinCheck
 from app.auth.passkey import Passkey
@@ -82,23 +84,38 @@ class Challenges:
 
     # -------------------------------------------------------------- making
 
-    async def create(self, tx: Tx, actor: Actor, wish: ChallengeWish) -> Challenge:
+    async def create(
+        self,
+        tx: Tx,
+        actor: Actor,
+        wish: ChallengeWish,
+        *,
+        usable: Usable | None = None,
+    ) -> Challenge:
         """Make a challenge for the caller's device in the owner's transaction.
 
         A pending one of the same subject is CANCELLED first.
+
+        Args:
+            tx: the owner's.
+            actor: whose device answers.
+            wish: what is asked.
+            usable: what can answer, where this transaction has read it.
 
         Raises:
             NotAllowed: no factor of this device may answer: "set an mPIN first".
             CoolingPeriod: none may yet, but one will when it is no longer young.
             Conflict: the same subject or intent was asked for at the same time.
         """
-        there = await factors.usable(tx.rows, actor, self._settings, self._clock.now())
+        there = usable or await factors.usable(
+            tx.rows, actor, self._settings, self._clock.now()
+        )
         allowed = there.among(wish.allowed, full=wish.full)
         if not allowed and wish.full and there.full_from is not None:
             raise CoolingPeriod(there.full_from)
         if not allowed:
             raise NotAllowed("Set an mPIN on this phone first.")
-        if wish.subject is not None:
+        if wish.subject is not None and not wish.first:
             await self.cancel(tx, wish.subject)
         challenge_id = ChallengeId.new()
         challenge = self.made(challenge_id, actor, wish, allowed, there.passkeys)
@@ -202,6 +219,7 @@ class Challenges:
         response: FactorResponse,
         *,
         purpose: Purpose | None = None,
+        effect: Effect | None = None,
     ) -> Answer:
         """Judge an answer, outside any transaction: see `Answers.verify`.
 
@@ -210,7 +228,12 @@ class Challenges:
             DeviceLocked, DeviceBlocked: as there.
         """
         return await self._answers.verify(
-            actor, challenge_id, device_signature, response, purpose=purpose
+            actor,
+            challenge_id,
+            device_signature,
+            response,
+            purpose=purpose,
+            effect=effect,
         )
 
     async def consume(self, tx: Tx, answer: Answer) -> None:
@@ -225,16 +248,7 @@ class Challenges:
     async def settle(self, tx: Tx, answer: Answer, state: ChallengeState) -> None:
         """Move an answered challenge to CONSUMED or, for a step-up, to APPROVED."""
         now = self._clock.now()
-        row = await tx.one(
-            "UPDATE challenge SET state = $2 WHERE id = $1 AND state = 'PENDING' "
-            "AND expires_at > $3 AND answer_hash = $4 AND evidence IS NOT NULL "
-            "RETURNING id",
-            answer.challenge.id,
-            state,
-            now,
-            answer.hash,
-        )
-        if row is None:
+        if not await self._consumed(tx, answer, state, now):
             await self._lost_race(tx, answer)
         audit.append(
             tx,
@@ -251,6 +265,22 @@ class Challenges:
                 detail={"factor": answer.factor.value},
             ),
         )
+
+    async def _consumed(
+        self, tx: Tx, answer: Answer, state: ChallengeState, now: datetime
+    ) -> bool:
+        if answer.owed is not None:
+            return await answer.owed.consumed(tx, state, now)
+        row = await tx.one(
+            "UPDATE challenge SET state = $2 WHERE id = $1 AND state = 'PENDING' "
+            "AND expires_at > $3 AND answer_hash = $4 AND evidence IS NOT NULL "
+            "RETURNING id",
+            answer.challenge.id,
+            state,
+            now,
+            answer.hash,
+        )
+        return row is not None
 
     async def cancel(self, tx: Tx, subject: str) -> None:
         """Cancel what is pending about a subject, also what has expired unseen."""

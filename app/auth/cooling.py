@@ -21,6 +21,7 @@ from app.settings import Settings
 
 RESET = "RESET"
 _WITHOUT_PAYEES = frozenset({"SG"})
+TRUST = "d.state, d.cooling_until, d.attestation, d.attestation_until"
 _STANDING = "SELECT state, cooling_until FROM device WHERE id = $1"
 # Half lengths of `COOLING_S`: 24 hours, 12 in Singapore, 72 after a reset code.
 _HALVES: Mapping[str, int] = MappingProxyType(
@@ -62,11 +63,14 @@ async def trust_of(
         now: the present.
     """
     rows = await ask(
-        "SELECT state, cooling_until, attestation, attestation_until FROM device "
-        "WHERE id = $1",
+        f"SELECT {TRUST} FROM device d WHERE d.id = $1",  # noqa: S608  -- our own columns
         device,
     )
-    row = rows[0]  # devices are never deleted
+    return trust_in(rows[0], policy, now)  # devices are never deleted
+
+
+def trust_in(row: Row, policy: str, now: datetime) -> Trust:
+    """Read `TRUST` of a row."""
     until = row.find("cooling_until", datetime)
     cools = state_at(row.get("state", DeviceState), until, now) is DeviceState.COOLING
     if policy == "off":

@@ -83,6 +83,7 @@ class Proofs:
         self._counters = counters
         self._headers: OrderedDict[str, tuple[str, Jwk]] = OrderedDict()
         self._good: tuple[tuple[int, ...], tuple[bytes, ...]] = ((), ())
+        self._given: tuple[tuple[int, int], str] = ((0, 0), "")
         public = urlsplit(settings.public_url)
         self._url = _normal(f"{settings.public_url}/graphql")
         scheme = "wss" if public.scheme == "https" else "ws"
@@ -90,7 +91,10 @@ class Proofs:
 
     def nonce(self) -> str:
         """Give the value of the `DPoP-Nonce` header."""
-        return self._nonce_of(self._window(), self._vault.pepper.current)
+        named = self._window(), self._vault.pepper.current
+        if named != self._given[0]:
+            self._given = named, self._nonce_of(*named)
+        return self._given[1]
 
     def is_current(self, nonce: str) -> bool:
         """Tell whether this is a nonce of the current or the previous window (2.8)."""

@@ -20,6 +20,18 @@ ANY = (
     "UNION ALL SELECT id FROM device WHERE id = $1 AND bio_jkt IS NOT NULL LIMIT 1"
 )
 
+# What can answer on the phone `d` at the instant $2, and the join it takes: $3 tries.
+THERE = (
+    "m.full_from, CASE WHEN d.bio_jkt IS NOT NULL "
+    "AND (d.bio_paused_until IS NULL OR d.bio_paused_until <= $2) "
+    "THEN d.bio_full_from END AS bio_full_from, EXISTS (SELECT 1 FROM passkey p "
+    "WHERE p.customer_id = d.customer_id AND p.state = 'ACTIVE') AS passkeys"
+)
+MPIN = (
+    "LEFT JOIN mpin_secret m ON m.device_id = d.id AND m.state = 'ACTIVE' "
+    "AND m.failed < $3"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactorStatus:
@@ -149,24 +161,26 @@ async def usable(
         settings: tries of an mPIN.
         now: the present.
     """
-    device = actor.known_device
     rows = await ask(
-        "SELECT m.full_from, CASE WHEN d.bio_jkt IS NOT NULL "
-        "AND (d.bio_paused_until IS NULL OR d.bio_paused_until <= $2) "
-        "THEN d.bio_full_from END AS bio_full_from FROM device d "
-        "LEFT JOIN mpin_secret m ON m.device_id = d.id AND m.state = 'ACTIVE' "
-        "AND m.failed < $3 WHERE d.id = $1",
-        device,
+        f"SELECT {THERE} FROM device d {MPIN} WHERE d.id = $1",  # noqa: S608  -- our own words
+        actor.known_device,
         now,
         settings.mpin_tries,
     )
-    row = rows[0]  # devices are never deleted
+    return await usable_in(rows[0], ask, actor, now)  # devices are never deleted
+
+
+async def usable_in(row: Row, ask: Statements, actor: Actor, now: datetime) -> Usable:
+    """Read `THERE` of a row; a person's passkeys are asked for where there are some."""
+    device = actor.known_device
     found = {
         FactorKind.BIOMETRIC: row.find("bio_full_from", datetime),
         FactorKind.MPIN: row.find("full_from", datetime),
     }
     there = {kind: full_from for kind, full_from in found.items() if full_from}
-    passkeys = tuple(await usable_on(ask, actor.known_customer, device, now))
+    passkeys: tuple[Passkey, ...] = ()
+    if row.get("passkeys", bool):
+        passkeys = tuple(await usable_on(ask, actor.known_customer, device, now))
     young = [full_from for full_from in there.values() if full_from > now]
     return Usable(
         kinds=(*there, *((FactorKind.WEBAUTHN,) if passkeys else ())),

@@ -18,7 +18,9 @@ from app.database import Tx
 from app.ids import CustomerId, DeviceId
 from app.settings import Settings
 
-_DAY = timedelta(hours=24)
+DAY = timedelta(hours=24)
+# What a right answer forgets, of the phone $1 of the customer $2, before $3.
+FORGIVEN = "customer_id = $2 AND (device_id = $1 OR hour <= $3)"
 _PHONES = 2
 _STEPS_MAX = 32
 _NOTICE = timedelta(hours=1)
@@ -137,11 +139,10 @@ async def forgive(
 ) -> None:
     """Forget wrong answers after a right one."""
     forgotten = await tx.rows(
-        "DELETE FROM failure_day WHERE customer_id = $1 "
-        "AND (device_id = $2 OR hour <= $3) RETURNING hour",
-        customer,
+        f"DELETE FROM failure_day WHERE {FORGIVEN} RETURNING hour",  # noqa: S608  -- our own condition
         device,
-        now - _DAY,
+        customer,
+        now - DAY,
     )
     if forgotten:
         await tx.rows(
@@ -172,7 +173,7 @@ async def _counted(tx: Tx, customer: CustomerId, now: datetime) -> list[Counted]
         "SELECT sum(count) AS ever, sum(CASE WHEN hour > $2 THEN count ELSE 0 END) "
         "AS today FROM failure_day WHERE customer_id = $1 GROUP BY device_id",
         customer,
-        now - _DAY,
+        now - DAY,
     )
     return [
         Counted(int(row.get("today", int)), int(row.get("ever", int))) for row in rows

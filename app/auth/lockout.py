@@ -15,11 +15,11 @@ from app.auth import alerts
 from app.auth.actor import Actor, DeviceState, LockReason
 from app.auth.device import COLUMNS, read_device
 from app.auth.errors import DeviceLocked
-from app.auth.failures import Failures
+from app.auth.failures import DAY, FORGIVEN, Failures, forgive
 from app.auth.revocations import EndReason
 from app.auth.sessions import Sessions
 from app.database import Tx
-from app.ids import DeviceId
+from app.ids import CustomerId, DeviceId
 from app.realtime import log
 from app.realtime.facts import DeviceChanged
 from app.settings import Settings
@@ -108,9 +108,17 @@ async def end_turn(tx: Tx, device: DeviceId) -> None:
     )
 
 
-async def refund(tx: Tx, device: DeviceId) -> None:
-    """Forget the wrong tries of a phone: the person proved herself."""
-    await tx.rows("UPDATE device SET failed = 0 WHERE id = $1 RETURNING id", device)
+async def refund(tx: Tx, customer: CustomerId, device: DeviceId, now: datetime) -> None:
+    """End a phone's turn and forget its wrong tries: the person proved herself."""
+    row = await tx.one(
+        "UPDATE device SET failed = 0, answering_until = NULL WHERE id = $1 "  # noqa: S608  -- our own condition
+        f"RETURNING EXISTS (SELECT 1 FROM failure_day WHERE {FORGIVEN}) AS wronged",
+        device,
+        customer,
+        now - DAY,
+    )
+    if row is not None and row.get("wronged", bool):
+        await forgive(tx, customer, device, now)
 
 
 class Lockout:

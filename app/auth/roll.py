@@ -7,6 +7,7 @@ from app import database
 from app.auth.directory import tidy
 from app.ids import CustomerId
 from app.integrations.core_banking import CoreCustomer
+from app.rows import Row
 from app.vault import Vault
 
 _BATCH = 200
@@ -38,11 +39,25 @@ class Roll:
             )
             for row in rows:
                 last = row.get("id", CustomerId)
-                sealed = row.get("number_sealed", bytes)
-                number = self._vault.open("customer", f"{last}|number", sealed)
-                yield CoreCustomer(id=last, number=number.decode())
+                yield self._opened(last, row)
             if len(rows) < _BATCH:
                 return
+
+    async def one(self, customer: CustomerId) -> CoreCustomer | None:
+        """Give one customer; None: there is no such one.
+
+        Raises:
+            Outage: our database does not answer.
+        """
+        row = await database.read_one(
+            "SELECT number_sealed FROM customer WHERE id = $1", customer
+        )
+        return None if row is None else self._opened(customer, row)
+
+    def _opened(self, customer: CustomerId, row: Row) -> CoreCustomer:
+        sealed = row.get("number_sealed", bytes)
+        number = self._vault.open("customer", f"{customer}|number", sealed)
+        return CoreCustomer(id=customer, number=number.decode())
 
 
 def named(customer: CustomerId, number: str) -> CoreCustomer:

@@ -2,13 +2,16 @@
 
 import secrets
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from app import audit, database
-from app.auth import gate, refresh_token
+from app.auth import factors, gate, refresh_token
 from app.auth.actor import Actor, CustomerStatus, DeviceState
+from app.auth.cooling import TRUST, Trust, trust_in
 from app.auth.device import Device
+from app.auth.factors import Usable
 from app.auth.revocations import EndReason, Revocations
 from app.auth.session import COLUMNS, Session, TokenPair, insert_session, read_session
 from app.auth.tokens import AccessTokens, Claims
@@ -16,7 +19,7 @@ from app.clock import Clock
 from app.database import Tx
 from app.errors import NotFound, Unauthenticated
 from app.ids import DeviceId, SessionId
-from app.rows import Scalar
+from app.rows import Row, Scalar
 from app.settings import Settings
 from app.vault import Vault
 
@@ -24,7 +27,25 @@ _SEED_BYTES = 32
 _TOUCH_EVERY_S = 15
 _LISTED = 20
 _TOUCHED_MAX = 10_000
+_LIVE = "s.ended_at, s.absolute_end, c.status"
+_OF = (
+    "FROM session s JOIN device d ON d.id = s.device_id "
+    "JOIN customer c ON c.id = s.customer_id"
+)
 _END = "UPDATE session SET ended_at = $2, ended_reason = $3 WHERE ended_at IS NULL AND "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """What the phone of a live session may and can now.
+
+    Args:
+        trust: how far it is trusted with money.
+        usable: what can answer on it.
+    """
+
+    trust: Trust
+    usable: Usable
 
 
 class Bell(Protocol):
@@ -198,25 +219,38 @@ class Sessions:
         Raises:
             Unauthenticated: SESSION_ENDED, or DEVICE_LOCKED.
         """
-        now = self._clock.now()
         row = await tx.one(
-            "SELECT s.ended_at, s.absolute_end, d.state, c.status FROM session s "
-            "JOIN device d ON d.id = s.device_id "
-            "JOIN customer c ON c.id = s.customer_id "
+            f"SELECT {_LIVE}, d.state {_OF} "
             "WHERE s.id = $1 AND s.device_id = $2 AND s.customer_id = $3",
             actor.known_session,
             actor.known_device,
             actor.known_customer,
         )
-        if row is None or row.get("state", DeviceState) is DeviceState.REVOKED:
-            raise Unauthenticated("SESSION_ENDED")
-        if row.get("state", DeviceState) is DeviceState.LOCKED:
-            raise Unauthenticated("DEVICE_LOCKED")
-        ended = row.find("ended_at", datetime) is not None
-        if ended or row.get("absolute_end", datetime) <= now:
-            raise Unauthenticated("SESSION_ENDED")
-        if row.get("status", CustomerStatus) is not CustomerStatus.ACTIVE:
-            raise Unauthenticated("SESSION_ENDED")
+        _require_live(row, self._clock.now())
+
+    async def require_present(self, tx: Tx, actor: Actor) -> Presence:
+        """Do as `require_live`, and tell what the phone may and can, in one statement.
+
+        Raises:
+            Unauthenticated: SESSION_ENDED, or DEVICE_LOCKED.
+        """
+        now = self._clock.now()
+        row = _require_live(
+            await tx.one(
+                f"SELECT {_LIVE}, {TRUST}, {factors.THERE} {_OF} {factors.MPIN} "
+                "WHERE s.id = $1 AND s.device_id = $4 AND s.customer_id = $5",
+                actor.known_session,
+                now,
+                self._settings.mpin_tries,
+                actor.known_device,
+                actor.known_customer,
+            ),
+            now,
+        )
+        return Presence(
+            trust=trust_in(row, self._settings.attestation, now),
+            usable=await factors.usable_in(row, tx.rows, actor, now),
+        )
 
     async def touch(self, actor: Actor) -> None:
         """Note an operation of the customer: moves the idle clock.
@@ -327,3 +361,16 @@ class Sessions:
         self, session: SessionId, device: DeviceId, reason: EndReason
     ) -> Callable[[], None]:
         return lambda: self._revocations.ended(session, device, reason)
+
+
+def _require_live(row: Row | None, now: datetime) -> Row:
+    if row is None or row.get("state", DeviceState) is DeviceState.REVOKED:
+        raise Unauthenticated("SESSION_ENDED")
+    if row.get("state", DeviceState) is DeviceState.LOCKED:
+        raise Unauthenticated("DEVICE_LOCKED")
+    ended = row.find("ended_at", datetime) is not None
+    if ended or row.get("absolute_end", datetime) <= now:
+        raise Unauthenticated("SESSION_ENDED")
+    if row.get("status", CustomerStatus) is not CustomerStatus.ACTIVE:
+        raise Unauthenticated("SESSION_ENDED")
+    return row

@@ -13,7 +13,7 @@ _SHOWN = 50
 
 
 def doctor() -> None:
-    """Ask the core, and name accounts that only receive: no money on them is held."""
+    """Ask the core, and name accounts that only receive, or moved to another client."""
 
     async def work(bank: "Bank") -> int:
         health = await bank.core.health()
@@ -23,7 +23,10 @@ def doctor() -> None:
         for account in found[:_SHOWN]:
             typer.echo(f"no external id, so no holds  {account}")
         if len(found) > _SHOWN:
-            typer.echo(f"and {len(found) - _SHOWN} more")
-        return terminal.DONE if well and not found else terminal.REFUSED
+            typer.echo("and more")
+        moved = [] if bank.links is None else await bank.links.moved()
+        for account in moved:
+            typer.echo(f"moved to another client, so shown to nobody  {account}")
+        return terminal.DONE if well and not (found or moved) else terminal.REFUSED
 
     terminal.at_the_desk(work)

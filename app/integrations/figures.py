@@ -61,6 +61,21 @@ class CoreTxn:
     original: Money | None = None
     op: UUID | None = None
 
+    @property
+    def hex(self) -> str:
+        """The id's 32 digits."""
+        return self.id.hex
+
+    @property
+    def minor(self) -> int:
+        """The amount in minor units."""
+        return self.amount.minor
+
+    @property
+    def currency(self) -> str:
+        """The amount's currency."""
+        return self.amount.currency
+
 
 @dataclass(frozen=True, slots=True)
 class TxnQuery:

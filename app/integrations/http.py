@@ -40,6 +40,8 @@ LANES_MAX = 32
 IDLE_S = 3.0  # many servers close idle connections after 5 s; we do so before them
 ANSWER_BYTES_MAX = 1024 * 1024
 TOO_LONG = "the answer is too long"  # the cause of the Outage of a longer one
+_DRIPS = "the answer took too long"
+TOO_SLOW = frozenset({"ReadTimeout", _DRIPS})  # the causes of one that is late
 TRIES = 3
 JITTER_S = 0.4  # full jitter: from 0 to this, anew each time
 RETRY_SHARE = 0.1  # retries may be a tenth of the calls ...
@@ -49,12 +51,18 @@ _SILENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
 
 
 class _NoAnswer(Exception):
-    """Sent, and nothing came back that says what happened."""
+    """Sent, and nothing came back that says what happened.
 
-    def __init__(self, cause: str, *, malformed: bool = False) -> None:
+    `fine` where the partner is well all the same.
+    """
+
+    def __init__(
+        self, cause: str, *, malformed: bool = False, fine: bool = False
+    ) -> None:
         super().__init__(cause)
         self.cause = cause
         self.malformed = malformed
+        self.fine = fine
 
 
 class Partner:
@@ -189,7 +197,7 @@ class Partner:
                 call.fine, outcome = False, "not_sent"
                 raise
             except _NoAnswer as silence:
-                call.fine, outcome = False, silence.cause
+                call.fine, outcome = silence.fine, silence.cause
                 raise
             else:
                 call.fine, outcome, status = True, "answered", answer.status
@@ -224,7 +232,7 @@ class Partner:
             except httpx.RequestError as failure:
                 raise _NoAnswer(type(failure).__name__) from None
             except TimeoutError:
-                raise _NoAnswer("the answer took too long") from None
+                raise _NoAnswer(_DRIPS) from None
 
     @asynccontextmanager
     async def _sent(self, ask: Ask) -> AsyncIterator["httpx.Response"]:
@@ -277,7 +285,9 @@ class Partner:
             HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
         )
         if not said or status in _SILENT:
-            raise _NoAnswer(f"status {status}")
+            # 425: it works on another call under this key, and says so at once.
+            is_fine = status == HTTPStatus.TOO_EARLY
+            raise _NoAnswer(f"status {status}", fine=is_fine)
         try:
             body = from_json(raw) if raw.strip() else None
         except ValueError:

@@ -52,11 +52,20 @@ class Ok(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Surely no effect, now and later."""
+    """Surely no effect, now and later.
+
+    Args:
+        code: why.
+        provider_ref: the partner's reference.
+        detail: for the log.
+        unasked: the adapter refused by itself, so nothing left this time; of an op that
+            was sent before it proves nothing.
+    """
 
     code: PortCode
     provider_ref: str | None = None
     detail: str = ""
+    unasked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """One journal, written in the caller's transaction: balances, postings, seal."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from app.ledger import posting
 from app.ledger.errors import Frozen, Refused
 from app.ledger.posting import Effect, JournalKind, Leg, No, Side, Standing, State
 from app.rows import Row, Scalar
+from app.shelf import Shelf
 
 _ACCOUNTS = (
     "SELECT a.id, a.owner_id, a.kind, a.name, a.masked_number, a.currency, "
@@ -48,6 +49,11 @@ class Account:
     masked_number: str | None
     currency: str
     state: State
+
+
+_REMEMBERED = 50_000
+# Accounts that were read before. What changes of them is never taken from here.
+_accounts: Shelf[UUID, Account] = Shelf(_REMEMBERED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,25 +124,41 @@ async def write(tx: Tx, entry: Entry) -> Sealed:
         Outage: the account changed while it was read (PostgreSQL); send again.
     """
     effects = entry.effects
-    rows = await _read(tx, [effect.account for effect in effects])
-    standings = {row.get("id", UUID): _standing(row) for row in rows}
-    if any(
-        effect.account not in standings
-        or standings[effect.account].currency != entry.currency
-        for effect in effects
-    ):
-        raise Refused(
-            posting.refusal(effects, standings, entry.currency) or No.VALIDATION
-        )
+    known = await _known(tx, effects, entry.currency)
     figures: dict[UUID, Figures] = {}
+    accounts: dict[UUID, Account] = {}
     for effect in effects:
         found = await _move(tx, effect, entry.at)
         if found is None:
-            raise await _why(tx, effects, standings, effect, entry.currency)
-        figures[effect.account] = found
+            raise await _why(tx, effects, figures, entry.currency)
+        figures[effect.account] = _figures(found)
+        state = found.get("state", State)
+        accounts[effect.account] = replace(known[effect.account], state=state)
     await _insert(tx, entry, figures)
-    accounts = {row.get("id", UUID): _account(row) for row in rows}
     return Sealed(entry, accounts, figures)
+
+
+async def _known(
+    tx: Tx, effects: Sequence[Effect], currency: str
+) -> dict[UUID, Account]:
+    """Give the accounts of a journal: all but their state is for ever.
+
+    Raises:
+        Refused: one is missing, or of another currency.
+    """
+    wanted = [effect.account for effect in effects]
+    known = {one: account for one in wanted if (account := _accounts.of(one))}
+    if len(known) < len(wanted):
+        rows = await _read(tx, wanted)
+        known = {row.get("id", UUID): _account(row) for row in rows}
+        for one, account in known.items():
+            _accounts.keep(one, account)
+    if len(known) == len(wanted) and all(
+        account.currency == currency for account in known.values()
+    ):
+        return known
+    standings = await _standings(tx, wanted)
+    raise Refused(posting.refusal(effects, standings, currency) or No.VALIDATION)
 
 
 async def _read(tx: Tx, accounts: Sequence[UUID]) -> list[Row]:
@@ -165,8 +187,13 @@ def _account(row: Row) -> Account:
     )
 
 
-async def _move(tx: Tx, effect: Effect, at: datetime) -> Figures | None:
-    row = await tx.one(
+async def _standings(tx: Tx, accounts: Sequence[UUID]) -> dict[UUID, Standing]:
+    rows = await _read(tx, accounts)
+    return {row.get("id", UUID): _standing(row) for row in rows}
+
+
+async def _move(tx: Tx, effect: Effect, at: datetime) -> Row | None:
+    return await tx.one(
         _UPDATES[effect.side],
         effect.account,
         effect.committed,
@@ -175,8 +202,9 @@ async def _move(tx: Tx, effect: Effect, at: datetime) -> Figures | None:
         effect.spendable,
         at,
     )
-    if row is None:
-        return None
+
+
+def _figures(row: Row) -> Figures:
     return Figures(
         committed=row.get("committed", int),
         pending_out=row.get("pending_out", int),
@@ -186,21 +214,23 @@ async def _move(tx: Tx, effect: Effect, at: datetime) -> Figures | None:
 
 
 async def _why(
-    tx: Tx,
-    effects: Sequence[Effect],
-    standings: dict[UUID, Standing],
-    failed: Effect,
-    currency: str,
+    tx: Tx, effects: Sequence[Effect], moved: Container[UUID], currency: str
 ) -> Refused | Outage:
-    """Find the rule that stopped a guarded update; the caller raises what comes."""
+    """Find the rule that stopped a guarded update; the caller raises what comes.
+
+    What this journal has moved before is taken back first: the rules are judged by the
+    accounts as they were before it.
+    """
     if await tx.one(_FROZEN):
         return Frozen()
+    standings = await _standings(tx, [effect.account for effect in effects])
+    for effect in effects:
+        if effect.account in moved:
+            now = standings[effect.account]
+            spendable = now.spendable - effect.spendable
+            standings[effect.account] = replace(now, spendable=spendable)
     said = posting.refusal(effects, standings, currency)
-    if said is None:
-        # The first read was older than the update: possible on PostgreSQL only.
-        fresh = {failed.account: _standing((await _read(tx, [failed.account]))[0])}
-        said = posting.refusal([failed], fresh, currency)
-    if said is None:
+    if said is None:  # it changed since the update: possible on PostgreSQL only
         return Outage("the account changed while it was read", component="TRANSFERS")
     return Refused(said)
 

@@ -21,7 +21,7 @@ from app.realtime.shots import (
     CounterpartyShot,
     TransactionShot,
 )
-from app.rows import Row, Scalar
+from app.rows import Row, Scalar, record
 
 COLUMNS = (
     "id, account_id, op_id, journal_id, direction, amount, kind, status, "
@@ -87,30 +87,49 @@ class Line:
         return " ".join(part for part in parts if part).lower()
 
 
+_READ = record(
+    id=UUID,
+    account_id=UUID,
+    op_id=UUID,
+    journal_id=UUID,
+    direction=str,
+    amount=int,
+    kind=str,
+    status=str,
+    counterparty_name=str | None,
+    counterparty_masked=str | None,
+    rail=str,
+    payment_ref=UUID | None,
+    reference=str | None,
+    narration=str,
+    value_on=date | None,
+    running_balance=int | None,
+    created_at=datetime,
+    booked_at=datetime | None,
+)
+
+
 def line_of(row: Row) -> Line:
     """Read a row of the table."""
-    names = (
-        row.find("counterparty_name", str),
-        row.find("counterparty_masked", str),
-    )
+    found = _READ(row)
     return Line(
-        id=row.get("id", UUID),
-        account=row.get("account_id", UUID),
-        op=row.get("op_id", UUID),
-        journal=row.get("journal_id", UUID),
-        direction=row.get("direction", str),
-        amount=row.get("amount", int),
-        kind=row.get("kind", str),
-        status=row.get("status", str),
-        counterparty=names,
-        rail=row.get("rail", str),
-        payment=row.find("payment_ref", UUID),
-        reference=row.find("reference", str),
-        narration=row.get("narration", str),
-        value_on=row.find("value_on", date),
-        running_balance=row.find("running_balance", int),
-        created_at=row.get("created_at", datetime),
-        booked_at=row.find("booked_at", datetime),
+        id=found["id"],
+        account=found["account_id"],
+        op=found["op_id"],
+        journal=found["journal_id"],
+        direction=found["direction"],
+        amount=found["amount"],
+        kind=found["kind"],
+        status=found["status"],
+        counterparty=(found["counterparty_name"], found["counterparty_masked"]),
+        rail=found["rail"],
+        payment=found["payment_ref"],
+        reference=found["reference"],
+        narration=found["narration"],
+        value_on=found["value_on"],
+        running_balance=found["running_balance"],
+        created_at=found["created_at"],
+        booked_at=found["booked_at"],
     )
 
 

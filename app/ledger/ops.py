@@ -1,7 +1,7 @@
 """The core's own idempotency: an operation id is answered once and for ever."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -103,7 +103,7 @@ async def _stored(tx: Tx, op: Op, answer: Answer, no: No | None) -> bool:
         "OK" if no is None else "REJECTED",
         no,
         answer.journal if no is None else None,
-        orjson.dumps(asdict(answer)).decode(),
+        orjson.dumps(answer).decode(),
         answer.at,
     )
     return row is not None

@@ -8,9 +8,17 @@ from uuid import UUID
 from app import database, keyset
 from app.ids import CustomerId
 from app.ledger.journal import Account, Figures
-from app.ledger.lines import COLUMNS, Line, line_of
+from app.ledger.lines import COLUMNS
 from app.ledger.posting import State
 from app.rows import Row, Scalar
+
+# What is shown of a row; the rest is for us.
+SHOWN = (
+    "id, status, kind, direction, amount, running_balance, created_at, booked_at, "
+    "value_on, counterparty_name, counterparty_masked, narration, rail, reference, "
+    "payment_ref"
+)
+_MEMBERS = ", ".join(f"'{name}', {name}" for name in SHOWN.split(", "))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +66,7 @@ async def _readings(where: str, *args: Scalar) -> list[Reading]:
         f"WHERE {where} ORDER BY a.opened_at, a.id",
         *args,
     )
-    return [Reading(_account(row), _figures(row)) for row in rows]
+    return [Reading(_account(row), figures(row)) for row in rows]
 
 
 def _account(row: Row) -> Account:
@@ -73,7 +81,8 @@ def _account(row: Row) -> Account:
     )
 
 
-def _figures(row: Row) -> Figures:
+def figures(row: Row) -> Figures:
+    """Read the figures of a balance."""
     return Figures(
         committed=row.get("committed", int),
         pending_out=row.get("pending_out", int),
@@ -82,42 +91,75 @@ def _figures(row: Row) -> Figures:
     )
 
 
-async def page(accounts: Sequence[UUID], query: LineQuery) -> list[tuple[Line, str]]:
-    """Give the rows of one page of each account, with their currency."""
+async def page(accounts: Sequence[UUID], query: LineQuery) -> list[Row]:
+    """Give the rows of one page of each account: `COLUMNS` and their currency."""
     if not accounts:
         return []
     page = keyset.Page("ledger_line", COLUMNS, accounts, query)
-    rows = await database.read(
+    return await database.read(
         f"SELECT l.*, a.currency FROM ({page.sql}) l "  # noqa: S608  -- own names and placeholders
         "JOIN ledger_account a ON a.id = l.account_id "
         f"ORDER BY l.account_id, {page.order_of('l')}",
         *page.values,
     )
-    return [(line_of(row), row.get("currency", str)) for row in rows]
 
 
-async def by_ids(ids: Sequence[UUID]) -> list[tuple[Line, str]]:
+async def by_ids(ids: Sequence[UUID]) -> list[Row]:
     """Give rows by their ids, with their currency; unknown ones are left out."""
     return await _where(f"l.id IN ({_marks(len(ids))})", ids)
 
 
-async def of_payments(payments: Sequence[UUID]) -> list[tuple[Line, str]]:
+async def of_payments(payments: Sequence[UUID]) -> list[Row]:
     """Give all rows of payments, oldest first, with their currency."""
     marks = _marks(len(payments))
     return await _where(f"l.payment_ref IN ({marks})", [str(one) for one in payments])
 
 
-async def _where(test: str, args: Sequence[Scalar]) -> list[tuple[Line, str]]:
+async def _where(test: str, args: Sequence[Scalar]) -> list[Row]:
     if not args:
         return []
     columns = ", ".join(f"l.{name}" for name in COLUMNS.split(", "))
-    rows = await database.read(
+    return await database.read(
         f"SELECT {columns}, a.currency FROM ledger_line l "  # noqa: S608  -- own names and placeholders
         "JOIN ledger_account a ON a.id = l.account_id "
         f"WHERE {test} ORDER BY l.created_at, l.id",
         *args,
     )
-    return [(line_of(row), row.get("currency", str)) for row in rows]
+
+
+async def joined(chosen: str, rows: int, *values: Scalar) -> list[Row]:
+    """Give chosen accounts with their figures and newest rows, all in one statement.
+
+    Args:
+        chosen: a SELECT that gives at least core_ref, our account's id as text, and
+            `place` and id, which sort the accounts.
+        rows: how many rows of each; as the JSON array `lines` of objects with the
+            columns of `SHOWN`, newest first, or NULL. The figures are NULL for an
+            account that the book does not know.
+        values: the parameters of `chosen`.
+    """
+    on_postgres = database.dialect() == "postgres"
+    own = "CAST(c.core_ref AS uuid)" if on_postgres else "c.core_ref"
+    found = (
+        "(SELECT json_agg(r) FROM ({newest}) r)"
+        if on_postgres
+        else "(SELECT json_group_array(json_object({members})) FROM ({newest}))"
+    ).format(members=_MEMBERS, newest=_newest(len(values) + 1))
+    return await database.read(
+        "SELECT c.*, b.account_id, b.committed, b.pending_out, b.version, "  # noqa: S608  -- own names and placeholders
+        f"b.floor_minor, {found} AS lines FROM ({chosen}) c "
+        f"LEFT JOIN ledger_balance b ON b.account_id = {own} "
+        "ORDER BY c.place, c.id",
+        *values,
+        rows,
+    )
+
+
+def _newest(mark: int) -> str:
+    return (
+        f"SELECT {SHOWN} FROM ledger_line WHERE account_id = b.account_id "  # noqa: S608  -- own names
+        f"ORDER BY created_at DESC, id DESC LIMIT ${mark}"
+    )
 
 
 def _marks(count: int) -> str:

@@ -18,7 +18,8 @@ TABLES = {
         version BIGINT NOT NULL,
         CONSTRAINT mirror_balance_version CHECK (version >= 1)
     """,
-    # Until when it was looked at; where its history goes on (place: null is complete);
+    # Until when it was looked at; when a poll last got nothing of it; where its history
+    # goes on (place: null is complete);
     # whether all below the newest known rows is known; when somebody asked last; what
     # the last look said, hashed, so that one that says the same writes nothing else.
     "mirror_cursor": """
@@ -26,6 +27,7 @@ TABLES = {
         polled_at {instant} NOT NULL,
         begun_at {instant} NOT NULL,
         dirty_at {instant},
+        tried_at {instant},
         used_on DATE,
         place TEXT,
         whole {bool} NOT NULL,

@@ -233,11 +233,17 @@ CREATE INDEX IF NOT EXISTS mirror_cursor_polled ON mirror_cursor (polled_at)
 --
 CREATE INDEX IF NOT EXISTS mirror_cursor_used ON mirror_cursor (used_on, polled_at)
 --
+CREATE INDEX IF NOT EXISTS mirror_cursor_dirty ON mirror_cursor (dirty_at)
+WHERE dirty_at IS NOT NULL
+--
 CREATE INDEX IF NOT EXISTS mirror_cursor_history ON mirror_cursor (account_id)
 WHERE place IS NOT NULL
 --
 CREATE INDEX IF NOT EXISTS mirror_words_journal ON mirror_words (journal)
 WHERE journal IS NOT NULL
+--
+CREATE INDEX IF NOT EXISTS mirror_words_idle ON mirror_words (at)
+WHERE journal IS NULL AND held IS NULL
 --
 CREATE INDEX IF NOT EXISTS mirror_words_held ON mirror_words (src, held)
 WHERE held IS NOT NULL

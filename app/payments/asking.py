@@ -5,9 +5,11 @@ sent again only under its own id, and only where the partner keeps such ids (ban
 section 4.4).
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import TypeVar
 
 from app import database
 from app.errors import Outage
@@ -19,7 +21,14 @@ from app.integrations.core_banking import (
     OpKind,
     Posting,
 )
-from app.integrations.outcome import NotSent, Ok, Outcome, PortCode, Rejected
+from app.integrations.outcome import (
+    NotSent,
+    Ok,
+    Outcome,
+    PortCode,
+    Rejected,
+    Unknown,
+)
 from app.integrations.rails import PaymentOrder, PaymentRail, Settles
 from app.payments import ops, verdicts
 from app.payments.address_book import AddressBook
@@ -27,6 +36,13 @@ from app.payments.lifecycle import State
 from app.payments.ops import Kind, Op
 from app.payments.payment import Payment
 from app.payments.verdicts import Unsure, Verdict
+
+T = TypeVar("T")
+
+# One answer of a partner, with all that is read for it. One write alone may take longer
+# over a line that drips, and a search much longer; what is cut off is asked about
+# again. Nothing of ours is on the line when the lease of the payment runs out.
+ANSWER_S = 25
 
 _MEMO = "Transfer"
 _RETURNED = "returned by the payee's bank"
@@ -53,12 +69,14 @@ _Answer = Outcome[Posting] | Outcome[Hold] | Outcome[None]
 class Taken:
     """A payment in our hands, with the operation that carries it on.
 
-    `resumed`: somebody before us may have sent it.
+    `resumed`: somebody before us may have sent it. `is_void`: it is only asked about,
+    because sent now it would move the money of somebody else.
     """
 
     payment: Payment
     op: Op
     resumed: bool
+    is_void: bool = False
 
 
 class Asking:
@@ -96,12 +114,18 @@ class Asking:
         """Send what is new, ask about what is not; an outage is an unsure answer."""
         assert not database.inside_transaction()  # noqa: S101  -- no network in there
         by_rail = taken.op.kind in ops.BY_RAIL
+        bound = asyncio.timeout(ANSWER_S)
         try:
-            return await (self._by_rail(taken) if by_rail else self._by_core(taken))
+            async with bound:
+                return await (self._by_rail(taken) if by_rail else self._by_core(taken))
         except NotSent as kept:
             return Unsure(kept.cause, sent=taken.resumed)
         except Outage as lost:
             return Unsure(lost.cause)
+        except TimeoutError:
+            if not bound.expired():
+                raise
+            return Unsure("no answer before the lease runs out")
 
     # -------------------------------------------------------------- rails
 
@@ -116,9 +140,10 @@ class Asking:
                 return judge(outcome)
             if payment.state is State.IN_FLIGHT:
                 return Unsure("the rail has forgotten an order that it had taken")
-            if not rail.caps.native_idempotency:
-                return Unsure("never seen by a rail without op ids", unseen=True)
-        return judge(await rail.submit(ref, await self._order(payment)))
+            if taken.is_void or not rail.caps.native_idempotency:
+                return Unsure("never seen by the rail, and not sent again", unseen=True)
+        sent = await rail.submit(ref, await self._order(payment))
+        return judge(_proven(taken, sent))
 
     async def _order(self, payment: Payment) -> PaymentOrder:
         destination = payment.destination
@@ -157,15 +182,15 @@ class Asking:
             found = await self._core.lookup(ref, _CORE_KINDS[kind], context)
             if not _never_seen(found):
                 return verdicts.of_core(found, kind)
-            if not self._core.caps.native_idempotency:
-                return Unsure("never seen by a core without op ids", unseen=True)
+            if taken.is_void or not self._core.caps.native_idempotency:
+                return Unsure("never seen by the core, and not sent again", unseen=True)
         send: Mapping[Kind, Callable[[Taken], Awaitable[_Answer]]] = {
             Kind.HOLD: self._hold,
             Kind.CAPTURE: self._capture,
             Kind.RELEASE: self._release,
             Kind.CREDIT_BACK: self._credit_back,
         }
-        return verdicts.of_core(await send[kind](taken), kind)
+        return verdicts.of_core(_proven(taken, await send[kind](taken)), kind)
 
     async def _hold(self, taken: Taken) -> _Answer:
         payment = taken.payment
@@ -206,12 +231,26 @@ class Asking:
         if before is None:
             return context
         earlier = await ops.done(taken.payment.id, before)
-        return replace(context, earlier=earlier.ref.id)
+        context = replace(context, earlier=earlier.ref.id)
+        if before is not Kind.CAPTURE:
+            return context
+        hold = await ops.done(taken.payment.id, Kind.HOLD)
+        return replace(context, hold=hold.ref.id)
 
     async def _held(self, payment: Payment) -> Hold:
         """Name the hold by the operation that made it."""
         hold = await ops.done(payment.id, Kind.HOLD)
         return Hold(hold.ref.id, payment.destination.src, payment.amount)
+
+
+def _proven(taken: Taken, outcome: T) -> T | Unknown:
+    """Make a doubt of a no that the partner was not asked for.
+
+    Where somebody before us may have sent the operation, only the partner knows.
+    """
+    if taken.resumed and isinstance(outcome, Rejected) and outcome.unasked:
+        return Unknown(f"not asked, for {outcome.code}: {outcome.detail}".rstrip(": "))
+    return outcome
 
 
 def _never_seen(outcome: object) -> bool:

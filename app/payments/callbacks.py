@@ -14,7 +14,7 @@ from uuid import UUID
 
 import orjson
 
-from app import database, telemetry
+from app import database, retention, telemetry
 from app.clock import Clock, rfc3339
 from app.database import Tx
 from app.errors import NotFound
@@ -33,7 +33,6 @@ from app.rows import Row
 from app.vault import Vault
 
 BATCH = 50
-_PRUNE_BATCH = 5000
 _AGAIN_S_MAX = 600
 _SEALED = "inbound_event"
 _FINAL = frozenset({RailStatus.SETTLED, RailStatus.REJECTED, RailStatus.RETURNED})
@@ -179,25 +178,18 @@ class Callbacks:
                 await self._hears.disputed(event)
 
 
-async def prune(before: datetime, *, batch: int = _PRUNE_BATCH) -> int:
+async def prune(before: datetime, *, batch: int = retention.BATCH) -> int:
     """Forget calls that were handled before an instant, `batch` rows at a time.
 
     Gives how many went.
     """
-
-    async def work(tx: Tx) -> int:
-        gone = await tx.rows(
-            "DELETE FROM inbound_event WHERE id IN (SELECT id FROM inbound_event "
-            "WHERE handled_at < $1 LIMIT $2) RETURNING id",
-            before,
-            batch,
-        )
-        return len(gone)
-
-    total = 0
-    while gone := await database.transaction(work, name="payments.callbacks_pruned"):
-        total += gone
-    return total
+    return await retention.forget(
+        "DELETE FROM inbound_event WHERE id IN (SELECT id FROM inbound_event "
+        "WHERE handled_at < $1 LIMIT $2) RETURNING id",
+        before,
+        name="payments.callbacks_pruned",
+        batch=batch,
+    )
 
 
 async def _asked(provider: str, op: UUID) -> Money | None:

@@ -116,8 +116,11 @@ class Conclusions:
 
     async def booked(
         self, tx: Tx, taken: Taken, verdict: Booked, hand: Hand
-    ) -> Taken | None:
+    ) -> Taken | Payment:
         """Move a payment on because its operation happened.
+
+        Returns:
+            What is to be done next, or the payment where nothing is.
 
         Raises:
             Overtaken: somebody else wrote the outcome.
@@ -143,15 +146,15 @@ class Conclusions:
 
     async def _next(
         self, tx: Tx, payment: Payment, op: Op, end: _End, hand: Hand
-    ) -> Taken | None:
+    ) -> Taken | Payment:
         if end.then is not None:
             following = await ops.start(tx, payment, end.then, hand.at)
             return Taken(payment, following, resumed=False)
         if op.kind is not Kind.CAPTURE:
-            return None
+            return payment
         returned = await ops.standing(tx, payment.id, (Kind.CREDIT_BACK,))
         if returned is None:
-            return None
+            return payment
         await leases.keep(tx, payment, hand.lease)
         return Taken(payment, returned, resumed=False)
 

@@ -4,16 +4,17 @@ Nothing exists before T1 commits. What the risk engine said decides where the pa
 begins: it waits for its customer, for a review, or it ends (banking.md section 4.2).
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
 
 from app import database, idempotency, telemetry
 from app.accounts.account import shot
 from app.auth.actor import Actor
+from app.auth.challenge import Challenge
 from app.auth.challenges import Challenges
 from app.auth.errors import CoolingPeriod
-from app.auth.sessions import Sessions
+from app.auth.sessions import Presence, Sessions
 from app.clock import Clock
 from app.database import Tx
 from app.errors import ErrorCode, NotAllowed
@@ -52,6 +53,14 @@ _EVENT = MappingProxyType(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A new payment, and the challenge it waits for; None where it waits for none."""
+
+    payment: Payment
+    challenge: Challenge | None
+
+
 class Creation:
     """Makes payments out of requests.
 
@@ -84,7 +93,7 @@ class Creation:
         self._challenges = challenges
         self._sessions = sessions
 
-    async def made(self, actor: Actor, request: PaymentRequest) -> Payment | PaymentId:
+    async def made(self, actor: Actor, request: PaymentRequest) -> Made | PaymentId:
         """Make a payment; gives only the id where the key has made one before.
 
         Raises:
@@ -134,10 +143,10 @@ class Creation:
         draft: Draft,
         judgement: Judgement,
         fingerprint: bytes,
-    ) -> Payment | PaymentId:
+    ) -> Made | PaymentId:
         """T1, or the payment a twin made under the same key."""
 
-        async def work(tx: Tx) -> Payment | PaymentId:
+        async def work(tx: Tx) -> Made | PaymentId:
             claim = await idempotency.claim(
                 tx,
                 fresh.customer,
@@ -149,13 +158,10 @@ class Creation:
             )
             if not claim.fresh:
                 return PaymentId(claim.object_id)
-            await self._sessions.require_live(tx, actor)
-            return await self._begun(tx, actor, fresh, draft, judgement)
+            here = await self._sessions.require_present(tx, actor)
+            return await self._begun(tx, actor, fresh, draft, judgement, here)
 
-        made: Payment | PaymentId = await database.transaction(
-            work, name="payments.create"
-        )
-        return made
+        return await database.transaction(work, name="payments.create")
 
     async def _begun(
         self,
@@ -164,41 +170,45 @@ class Creation:
         fresh: Payment,
         draft: Draft,
         judgement: Judgement,
-    ) -> Payment:
+        here: Presence,
+    ) -> Made:
         """Write the payment where the judgement lets it begin.
 
         Raises:
             Outrun: others came in between, or no factor is left that could approve.
         """
-        payment, payload_hash = fresh, None
+        payment, challenge = fresh, None
         source, detail = StepSource.CUSTOMER, StepDetail.CREATED
         if fresh.state is State.AWAITING_AUTHORISATION:
             risky = judgement.is_risky
             life_s = self._settings.approval_s
             wish = approval.wish(actor, fresh, draft.payee, life_s, risky=risky)
+            wish = replace(wish, first=True)
             try:
-                challenge = await self._challenges.create(tx, actor, wish)
+                challenge = await self._challenges.create(
+                    tx, actor, wish, usable=here.usable
+                )
             except (CoolingPeriod, NotAllowed):
                 if not risky:
                     raise
                 raise Outrun(judgement.held()) from None
             payment = fresh.waiting_for(challenge.id, actor.known_device)
-            payload_hash = challenge.binding_hash
         else:
             held = fresh.state is State.HELD_FOR_REVIEW
             source = StepSource.RISK
             detail = StepDetail.HELD if held else StepDetail.STOPPED
+        payload_hash = None if challenge is None else challenge.binding_hash
         step = await moves.insert(
             tx, payment, draft.payee_key, payload_hash, source=source, detail=detail
         )
         if not payment.is_final:
-            await self._limits.reserve(tx, actor, payment)
+            await self._limits.reserve(tx, actor, payment, trust=here.trust)
             judgement = await self._screening.confirmed(tx, judgement)
         await decisions.store(tx, judgement)
         await self._checked(tx, payment, draft)
         self._told(tx, actor, payment, judgement)
         news.tell(tx, payment, step, shot(draft.account))
-        return payment
+        return Made(payment, challenge)
 
     async def _checked(self, tx: Tx, payment: Payment, draft: Draft) -> None:
         """Keep what the quote learned of the payee's name: later payments see it."""

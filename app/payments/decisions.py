@@ -4,7 +4,7 @@ Append-only: what was known when a payment was judged stays as it was.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
@@ -45,7 +45,7 @@ async def store(tx: Tx, judgement: Judgement) -> None:
         judgement.scope.payment,
         decision.action,
         decision.score,
-        _json([asdict(reason) for reason in decision.reasons]),
+        _json(list(decision.reasons)),
         None if facts is None else _json(facts.stored()),
         decision.ruleset,
         judgement.took_ms,

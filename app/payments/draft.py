@@ -28,7 +28,7 @@ class PayeeFacts:
 
     address: str = field(repr=False)
     bank_code: str | None
-    name: str
+    name: str = field(repr=False)
     scheme: str
 
     def signed(self) -> Mapping[str, object]:

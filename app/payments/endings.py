@@ -156,9 +156,10 @@ class Endings(History):
             detail=detail,
         )
 
-    async def _wrong(self, actor: Actor, payment: Payment) -> None:
+    async def _wrong(
+        self, actor: Actor, payment: Payment, account: AccountShot
+    ) -> None:
         """Count a wrong answer; the third over all challenges ends the payment."""
-        account = await self._passage.account_of(payment)
         now = self._clock.now()
         move = Move(
             event=Event.ANSWERS_FAILED,

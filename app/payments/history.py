@@ -81,9 +81,11 @@ class History:
         pending = found is not None and found.state is ChallengeState.PENDING
         return found if pending else None
 
-    async def _subject(self, actor: Actor, challenge: ChallengeId) -> Payment:
+    async def _subject(
+        self, actor: Actor, challenge: ChallengeId, known: Challenge | None = None
+    ) -> Payment:
         """Find the payment a challenge of the caller's device is about."""
-        found = await self._challenges.find(actor, challenge)
+        found = known or await self._challenges.find(actor, challenge)
         if found is None or found.purpose is not Purpose.PAYMENT:
             raise ChallengeExpired
         subject = PaymentId.parse(found.subject or "")

@@ -5,6 +5,7 @@ balance read here only spares the customer a signature: the core decides when it
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -117,8 +118,9 @@ class Intake:
         offer = self._offers.opened(actor.known_customer, request)
         amount = _amount(request.amount)
         reference, note = texts.reference(request.reference), texts.note(request.note)
-        account = await self._own(actor, request.from_account, _FROM)
-        target = await self._target(actor, request)
+        mine = await self._mine(actor, request)
+        account = _own(mine, request.from_account, _FROM)
+        target = await self._target(actor, request, mine)
         where = OWN_ACCOUNT if target.beneficiary is None else SAVED_PAYEE
         _pair(account, target, where)
         named = request.rail if offer is None else offer.rail
@@ -188,17 +190,22 @@ class Intake:
             scheme=address.scheme,
         )
 
-    async def _target(self, actor: Actor, request: PaymentRequest) -> _Target:
-        if request.own_account is not None:
-            return _own_target(await self._own(actor, request.own_account, OWN_ACCOUNT))
-        return await self._saved(actor, request.beneficiary or "")
+    async def _mine(
+        self, actor: Actor, request: PaymentRequest
+    ) -> Mapping[AccountId, Account]:
+        """Read those accounts of a request that are the caller's, all at once."""
+        named: dict[AccountId, None] = {}
+        for text in (request.from_account, request.own_account):
+            with suppress(MalformedId):
+                named |= {} if text is None else {AccountId.parse(text): None}
+        return await self._accounts.found(actor, list(named))
 
-    async def _own(self, actor: Actor, text: str, field: tuple[str, ...]) -> Account:
-        try:
-            account = AccountId.parse(text)
-            return (await self._accounts.owned(actor, [account]))[account]
-        except (MalformedId, NotFound):
-            raise NotFound(field=field) from None
+    async def _target(
+        self, actor: Actor, request: PaymentRequest, mine: Mapping[AccountId, Account]
+    ) -> _Target:
+        if request.own_account is not None:
+            return _own_target(_own(mine, request.own_account, OWN_ACCOUNT))
+        return await self._saved(actor, request.beneficiary or "")
 
     async def _saved(self, actor: Actor, text: str) -> _Target:
         try:
@@ -318,6 +325,15 @@ def _pair(account: Account, target: _Target, field: tuple[str, ...]) -> None:
         raise ValidationFailed("This is the account the money is on.", field=field)
     if target.currency not in {None, account.currency}:
         raise CurrencyMismatch(field=field)
+
+
+def _own(
+    mine: Mapping[AccountId, Account], text: str, field: tuple[str, ...]
+) -> Account:
+    try:
+        return mine[AccountId.parse(text)]
+    except (MalformedId, KeyError):
+        raise NotFound(field=field) from None
 
 
 def _own_target(account: Account) -> _Target:

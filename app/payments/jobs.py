@@ -50,7 +50,7 @@ class Jobs:
     async def _each(
         self,
         payments: Sequence[PaymentId],
-        work: Callable[[PaymentId], Awaitable[None]],
+        work: Callable[[PaymentId], Awaitable[object]],
     ) -> int:
         """One payment that fails, or hangs, must not keep the others waiting."""
         lanes = asyncio.Semaphore(_AT_ONCE)

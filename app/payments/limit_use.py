@@ -15,7 +15,7 @@ from app import database
 from app.auth.cooling import Statements
 from app.database import Tx
 from app.ids import CustomerId, PaymentId
-from app.payments.lifecycle import FINAL, NOTHING_MOVED, State, listed
+from app.payments.lifecycle import NOTHING_MOVED, State, listed
 from app.payments.limit import ALWAYS, ROLLING, Period
 from app.payments.payment import Payment
 from app.rows import Scalar
@@ -202,14 +202,33 @@ async def rules_of(tx: Tx, payment: PaymentId) -> set[UUID]:
     return {row.get("rule_id", UUID) for row in rows}
 
 
-async def settle(tx: Tx, payment: Payment, now: datetime) -> None:
+async def settle(tx: Tx, payment: Payment, now: datetime, counters: int) -> None:
     """Conclude what a payment that just ended has set aside.
 
     SETTLED uses it up, every other end gives it back, in the windows of the
     reservation. A payment that comes back later (REVERSED) gives nothing back. Called
-    by every move, in its transaction, so no end can be forgotten.
+    by every end, in its transaction, so none can be forgotten.
+
+    Args:
+        tx: the transaction of the end.
+        payment: as it ended.
+        now: when.
+        counters: how many rows count it; one needs no order of locks.
     """
-    if payment.state not in FINAL or payment.state is State.REVERSED:
+    if payment.state is State.REVERSED or not counters:
+        return
+    if counters == 1:
+        used = "+ r.amount" if payment.state is State.SETTLED else ""
+        await tx.rows(
+            "UPDATE limit_use SET reserved = limit_use.reserved - r.amount, "  # noqa: S608  -- our own words
+            f"used = limit_use.used {used}, changed_at = $2 FROM limit_reservation r "
+            "WHERE r.payment_id = $1 AND limit_use.customer_id = r.customer_id "
+            "AND limit_use.rule_id = r.rule_id "
+            "AND limit_use.subject_id = r.subject_id "
+            "AND limit_use.window_start = r.window_start RETURNING reserved",
+            payment.id,
+            now,
+        )
         return
     rows = await tx.rows(
         "SELECT customer_id, rule_id, subject_id, window_start, amount "

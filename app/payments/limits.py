@@ -97,7 +97,13 @@ class Limits:
     # -------------------------------------------------------------- paying
 
     async def reserve(
-        self, tx: Tx, actor: Actor, payment: Payment, *, again: bool = False
+        self,
+        tx: Tx,
+        actor: Actor,
+        payment: Payment,
+        *,
+        again: bool = False,
+        trust: Trust | None = None,
     ) -> None:
         """Set a payment's amount aside in every limit it meets, or in none.
 
@@ -107,13 +113,15 @@ class Limits:
             payment: the row is written.
             again: another phone may have asked before: what the payment is counted by
                 already stays and is not counted twice.
+            trust: how far the phone is trusted, where this transaction has read it.
 
         Raises:
             LimitExceeded: carries the limit that leaves the least.
             CoolingPeriod: the phone or the payee is new; carries what goes now.
             NotSupported: the bank has no limits for this currency, so no payments.
         """
-        caps, now = await self._met(tx.rows, actor, payment), self._clock.now()
+        now = self._clock.now()
+        caps = await self._met(tx.rows, actor, payment, trust)
         already = await limit_use.rules_of(tx, payment.id) if again else set()
         caps = [one for one in caps if one.rule is None or one.rule.id not in already]
         minor = payment.amount.minor
@@ -128,7 +136,9 @@ class Limits:
                 raise await self._no(tx.rows, actor, payment, caps, took)
             took.append(cap.counter)
 
-    async def _met(self, ask: Statements, actor: Actor, payment: Payment) -> list[Cap]:
+    async def _met(
+        self, ask: Statements, actor: Actor, payment: Payment, here: Trust | None = None
+    ) -> list[Cap]:
         customer, now = payment.customer, self._clock.now()
         currencies = [payment.amount.currency]
         rules = await limit_rules.in_force(ask, customer, currencies, now)
@@ -138,7 +148,7 @@ class Limits:
                 "Payments in this currency are not offered.",
                 field=["amount", "currency"],
             )
-        found = await self._caps(ask, actor)
+        found = await self._caps(ask, actor, here)
         caps = found.of_customer(rules)
         payee = payment.destination.beneficiary
         if payee is not None:
@@ -221,11 +231,13 @@ class Limits:
             for payee, of_one in caps.items()
         }
 
-    async def _caps(self, ask: Statements, actor: Actor) -> Caps:
+    async def _caps(
+        self, ask: Statements, actor: Actor, trust: Trust | None = None
+    ) -> Caps:
         now = self._clock.now()
         return Caps(
             customer=actor.known_customer,
-            trust=await trust_of(ask, actor.known_device, self._policy, now),
+            trust=trust or await trust_of(ask, actor.known_device, self._policy, now),
             now=now,
             zone=self._clock.zone,
         )

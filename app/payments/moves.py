@@ -4,7 +4,8 @@ Every move is one `UPDATE ... WHERE id AND state RETURNING`, so of two who try t
 move one gets the payment and the other gets None (banking.md section 4.2).
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app import database
@@ -15,6 +16,12 @@ from app.payments import lifecycle, limit_use
 from app.payments.lifecycle import FINAL, Event, State
 from app.payments.payment import Payment, PaymentStep, StepDetail, StepSource
 from app.payments.records import COLUMNS, payment_of, text_of
+from app.rows import Row, Scalar
+
+_LAST_STEP = "(SELECT coalesce(max(no), 0) FROM payment_step WHERE payment_id = $1)"
+_COUNTERS = (
+    ", (SELECT count(*) FROM limit_reservation WHERE payment_id = $1) AS counters"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,27 +100,74 @@ async def move(
     A move ends whatever was unsure, the wait for staff, and the lease unless a new one
     is given. An end concludes what the payment set aside of limits.
     """
-    state = lifecycle.moved(payment.state, move.event)
-    row = await tx.one(
-        "UPDATE payment SET state = $3, decline_code = $4, settled_at = $5, "  # noqa: S608  -- our own columns
-        "unsure_since = NULL, manual_since = NULL, lease_by = $6, lease_until = $7, "
-        "expected_by = $8, not_before = $9 "
-        f"WHERE id = $1 AND state = $2 RETURNING {COLUMNS}",
-        payment.id,
-        payment.state,
-        state,
-        move.code or payment.reason,
-        move.at if state is State.SETTLED else payment.settled_at,
-        lease.holder if lease else None,
-        lease.until if lease else None,
-        None if state in FINAL else move.expected_by or payment.expected_by,
-        move.not_before or payment.not_before,
-    )
+    row = await _moved(tx, payment, [move], lease)
     if row is None:
         return None
     moved = payment_of(row)
-    await limit_use.settle(tx, moved, move.at)
+    if moved.state in FINAL:
+        await limit_use.settle(tx, moved, move.at, row.get("counters", int))
     return moved, await add_step(tx, moved, move.at, move.source, move.detail)
+
+
+async def approve(
+    tx: Tx, payment: Payment, moves: Sequence[Move], lease: Lease | None = None
+) -> list[tuple[Payment, PaymentStep]] | None:
+    """Take what a customer approved on, as far as it goes at once, in one statement.
+
+    Args:
+        tx: the transaction; nothing of the payment need be locked before.
+        payment: as it was read; only what never changes of it is used.
+        moves: the approval, then what follows it without a pause.
+        lease: who carries it on, where it goes on.
+
+    Returns:
+        The payment and its step after each move; None when it waits no more.
+    """
+    waits = replace(payment, state=State.AWAITING_AUTHORISATION)
+    row = await _moved(tx, waits, moves, lease, waiting_at=moves[0].at)
+    if row is None:
+        return None
+    last, made, state = payment_of(row), list[Payment](), waits.state
+    for one in moves:
+        state = lifecycle.moved(state, one.event)
+        made.append(replace(last, state=state))
+    steps = await _add_steps(tx, last.id, [*map(_line, made, moves)])
+    return list(zip(made, steps, strict=True))
+
+
+async def _moved(
+    tx: Tx,
+    payment: Payment,
+    moves: Sequence[Move],
+    lease: Lease | None,
+    *,
+    waiting_at: datetime | None = None,
+) -> Row | None:
+    """Make moves that follow one another; only while it waits, if an instant is given.
+
+    The row of an end also tells `counters`: how many limits it set something aside of.
+    """
+    state, last = payment.state, moves[-1]
+    for one in moves:
+        state = lifecycle.moved(state, one.event)
+    waits = "" if waiting_at is None else "AND authorise_by > $10 "
+    counters = _COUNTERS if state in FINAL else ""
+    return await tx.one(
+        "UPDATE payment SET state = $3, decline_code = $4, settled_at = $5, "  # noqa: S608  -- our own columns
+        "unsure_since = NULL, manual_since = NULL, lease_by = $6, lease_until = $7, "
+        "expected_by = $8, not_before = $9 "
+        f"WHERE id = $1 AND state = $2 {waits}RETURNING {COLUMNS}{counters}",
+        payment.id,
+        payment.state,
+        state,
+        last.code or payment.reason,
+        last.at if state is State.SETTLED else payment.settled_at,
+        lease.holder if lease else None,
+        lease.until if lease else None,
+        None if state in FINAL else last.expected_by or payment.expected_by,
+        last.not_before or payment.not_before,
+        *(() if waiting_at is None else (waiting_at,)),
+    )
 
 
 async def renew(
@@ -221,22 +275,37 @@ async def add_step(
     tx: Tx, payment: Payment, at: datetime, source: StepSource, detail: StepDetail
 ) -> PaymentStep:
     """Write one line of the timeline, under the payment's row."""
-    last = await tx.one(
-        "SELECT coalesce(max(no), 0) AS no FROM payment_step WHERE payment_id = $1",
-        payment.id,
-    )
-    no = 1 if last is None else last.get("no", int) + 1
-    step = PaymentStep(
-        no=no, at=at, status=payment.status, source=source, detail=detail
-    )
-    await tx.rows(
-        "INSERT INTO payment_step (payment_id, no, at, status, source, detail) "
-        "VALUES ($1, $2, $3, $4, $5, $6)",
-        payment.id,
-        step.no,
-        step.at,
-        step.status,
-        step.source,
-        step.detail,
-    )
+    line = PaymentStep(no=0, at=at, status=payment.status, source=source, detail=detail)
+    (step,) = await _add_steps(tx, payment.id, [line])
     return step
+
+
+def _line(payment: Payment, move: Move) -> PaymentStep:
+    """Give the line of a move; its number comes with the writing."""
+    return PaymentStep(
+        no=0,
+        at=move.at,
+        status=payment.status,
+        source=move.source,
+        detail=move.detail,
+    )
+
+
+async def _add_steps(
+    tx: Tx, payment: PaymentId, lines: Sequence[PaymentStep]
+) -> list[PaymentStep]:
+    """Write lines behind those that are there; gives them with their numbers."""
+    values: list[Scalar] = [payment]
+    rows = []
+    for nth, line in enumerate(lines, start=1):
+        at = len(values)
+        marks = ", ".join(f"${at + place}" for place in range(1, 5))
+        rows.append(f"($1, {_LAST_STEP} + {nth}, {marks})")
+        values += [line.at, line.status, line.source, line.detail]
+    found = await tx.rows(
+        "INSERT INTO payment_step (payment_id, no, at, status, source, detail) "  # noqa: S608  -- placeholders only
+        f"VALUES {', '.join(rows)} RETURNING no",
+        *values,
+    )
+    numbers = sorted(row.get("no", int) for row in found)
+    return [replace(line, no=no) for line, no in zip(lines, numbers, strict=True)]

@@ -1,13 +1,13 @@
 """An approved payment on its way: lease, operation, core or rail, outcome, and again.
 
-`advance` only looks at state and operation, so it carries on from wherever the process
-before was killed: an operation that was PENDING is asked about, never sent under a new
-id (banking.md section 4.3). Asking is `asking.py`, writing is `conclusions.py` and
-`rail_word.py`; no transaction is open while a partner is asked.
+`advance` looks at state and operation alone and carries on from wherever a process was
+killed: a PENDING operation is asked about, never sent under a new id (banking.md 4.3).
+Asking is `asking.py`, writing `conclusions.py` and `rail_word.py`.
 """
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import assert_never
@@ -29,9 +29,18 @@ from app.integrations.rails import (
     RailStatus,
     Settles,
 )
-from app.payments import leases, moves, news, ops, records, timetable, verdicts
+from app.payments import (
+    given_away,
+    leases,
+    moves,
+    news,
+    ops,
+    records,
+    timetable,
+    verdicts,
+)
 from app.payments.address_book import AddressBook
-from app.payments.asking import Asking, Taken
+from app.payments.asking import ANSWER_S, Asking, Taken
 from app.payments.conclusions import Conclusions, Hand, Overtaken, made
 from app.payments.lifecycle import Event, IllegalMove, State
 from app.payments.moves import Lease, Move
@@ -41,7 +50,7 @@ from app.payments.rail_word import RailWord
 from app.payments.verdicts import Booked, NotBooked, Said, Unsure, Verdict
 from app.realtime.shots import AccountShot
 
-LEASE_S = 30  # longer than any answer of a core; then somebody else may ask
+LEASE_S = ANSWER_S + 5  # for the writing before and after; then anybody may ask
 _BY_CORE = frozenset({State.CAPTURING, State.RELEASING, State.SETTLED})
 _STOPPERS: Mapping[Stopper, StepSource] = MappingProxyType(
     {
@@ -61,6 +70,14 @@ _CARRIED = frozenset(
         State.SETTLED,  # whose money came back
     }
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A payment right after its approval; `taken` where it is under way already."""
+
+    payment: Payment
+    taken: Taken | None
 
 
 class Passage:
@@ -90,7 +107,9 @@ class Passage:
         self._word = RailWord(self._conclusions)
         self._holder = secrets.token_hex(8)
 
-    async def advance(self, payment: PaymentId, *, by_staff: bool = False) -> None:
+    async def advance(
+        self, payment: PaymentId, *, by_staff: bool = False
+    ) -> Payment | None:
         """Carry a payment on as far as it goes now; nothing if another one does.
 
         One whose rail this bank was not started with waits for it, as it is.
@@ -99,24 +118,59 @@ class Passage:
             payment: which.
             by_staff: ask now, whatever the timetable says.
 
+        Returns:
+            Where it was left, if that is known.
+
         Raises:
             Outage: the database is away; whoever comes next carries on.
         """
         found = await records.find(payment)
         if found is None or found.state not in _CARRIED:
-            return
+            return None
         if found.state not in _BY_CORE and not self._asking.is_open(found):
             telemetry.log.warning(
                 "payment_waits_for_rail", payment=str(payment), port=found.rail
             )
             await leases.rest(payment, self._clock.now())
-            return
+            return None
         account = await self.account_of(found)
         taken = await database.transaction(
             lambda tx: self._taken(tx, payment, account, by_staff=by_staff),
             name="payments.lease",
         )
-        await self._carried(taken, account)
+        return await self.carry(taken, account)
+
+    async def begun(
+        self, tx: Tx, payment: Payment, approval: Move, account: AccountShot
+    ) -> "Begun | None":
+        """Write an approval, and hand the payment over where nobody may undo it.
+
+        Args:
+            tx: the transaction of the approval.
+            payment: as it was read outside; None comes back when it waits no more.
+            approval: the move that its customer made.
+            account: the payer's, as events show it.
+        """
+        now = approval.at
+        if ending := await given_away.ending(tx, payment, now):
+            waiting = await moves.lock_waiting(tx, payment.id, now)
+            if waiting is None:
+                return None
+            return Begun(await self._declined(tx, waiting, ending, account), None)
+        until = await self._not_before(tx, payment, now)
+        steps, lease, taken = [replace(approval, not_before=until)], None, None
+        if until is None:
+            steps, lease = [approval, self._start(payment, now)], self._lease(now)
+        made = await moves.approve(tx, payment, steps, lease)
+        if made is None:
+            return None
+        last = made[-1][0]
+        if until is None:
+            op = await ops.start(tx, last, self._first(payment), now)
+            taken = Taken(last, op, resumed=False)
+        for one in made:
+            news.tell(tx, *one, account)
+        return Begun(last, taken)
 
     async def heard(
         self, event: RailEvent, source: StepSource = StepSource.RAIL
@@ -143,7 +197,7 @@ class Passage:
             ),
             name="payments.heard",
         )
-        await self._carried(taken, account)
+        await self.carry(taken, account)
 
     async def disputed(self, event: RailEvent) -> None:
         """Call for staff, once: a rail's final word names another amount than ours.
@@ -174,7 +228,7 @@ class Passage:
         assert found is not None, "accounts are never deleted"  # noqa: S101  -- our bug
         return shot(found)
 
-    async def not_before(
+    async def _not_before(
         self, tx: Tx, payment: Payment, now: datetime
     ) -> datetime | None:
         """Give until when its customer may stop a payment that she approves now.
@@ -202,23 +256,35 @@ class Passage:
             op = await ops.at(tx, found)
             if op is None:
                 raise IllegalMove("a payment on its way without an operation")
-            return Taken(found, op, resumed=not await ops.is_new(tx, op))
+            is_void = await given_away.is_void(tx, found, op)
+            resumed = is_void or not await ops.is_new(tx, op)
+            return Taken(found, op, resumed=resumed, is_void=is_void)
         if found.not_before is not None:
             stopper = await stops.stopped(tx, found.customer, found.device)
             if stopper is not None:
                 await self._stopped(tx, found, stopper, account)
                 return None
-        atomic = self._asking.rail(found).caps.settles is Settles.ATOMIC
-        op = await ops.start(tx, found, Kind.TRANSFER if atomic else Kind.HOLD, now)
-        step = Move(
+        if ending := await given_away.ending(tx, found, now):
+            await self._declined(tx, found, ending, account)
+            return None
+        op = await ops.start(tx, found, self._first(found), now)
+        moved = await made(tx, found, self._start(found, now), self._lease(now))
+        news.tell(tx, *moved, account)
+        return Taken(moved[0], op, resumed=False)
+
+    def _first(self, payment: Payment) -> Kind:
+        """Give the operation that an approved payment begins with."""
+        atomic = self._asking.rail(payment).caps.settles is Settles.ATOMIC
+        return Kind.TRANSFER if atomic else Kind.HOLD
+
+    def _start(self, payment: Payment, now: datetime) -> Move:
+        atomic = self._first(payment) is Kind.TRANSFER
+        return Move(
             event=Event.TRANSFER_STARTED if atomic else Event.HOLD_STARTED,
             at=now,
             source=StepSource.CORE,
             detail=StepDetail.HANDED_OVER,
         )
-        moved = await made(tx, found, step, self._lease(now))
-        news.tell(tx, *moved, account)
-        return Taken(moved[0], op, resumed=False)
 
     async def _stopped(
         self, tx: Tx, payment: Payment, stopper: Stopper, account: AccountShot
@@ -234,18 +300,34 @@ class Passage:
         news.by_bank(tx, "payment.cancelled", moved[0], step.at, "payments.undo")
         news.tell(tx, *moved, account)
 
+    async def _declined(
+        self, tx: Tx, payment: Payment, ending: Move, account: AccountShot
+    ) -> Payment:
+        """End a payment that would move somebody else's money."""
+        declined, step = await made(tx, payment, ending)
+        news.by_bank(tx, "payment.declined", declined, ending.at, given_away.CAUSE)
+        news.tell(tx, declined, step, account)
+        return declined
+
     # -------------------------------------------------------------- T4 to T6
 
-    async def _carried(self, taken: Taken | None, account: AccountShot) -> None:
-        """Ask and write, ask and write, until there is nothing to do now."""
-        while taken is not None:
+    async def carry(
+        self, taken: Taken | Payment | None, account: AccountShot
+    ) -> Payment | None:
+        """Ask and write, ask and write, until there is nothing to do now.
+
+        Raises:
+            Outage: the database is away; whoever comes next carries on.
+        """
+        while isinstance(taken, Taken):
             here, verdict = taken, await self._asking.answer(taken)
             verdict = self._believed(here, verdict)
             try:
                 taken = await self._concluded(here, verdict, account)
             except Overtaken:
                 await self._compared(here, verdict, account)
-                return
+                return None
+        return taken
 
     def _believed(self, taken: Taken, verdict: Verdict) -> Verdict:
         """Take "never seen" for a no, once it was said often and long enough."""
@@ -260,10 +342,10 @@ class Passage:
 
     async def _concluded(
         self, taken: Taken, verdict: Verdict, account: AccountShot
-    ) -> Taken | None:
+    ) -> Taken | Payment | None:
         """Write the outcome; whoever wrote it first has written it for good."""
 
-        async def work(tx: Tx) -> Taken | None:
+        async def work(tx: Tx) -> Taken | Payment | None:
             hand = self._hand(taken.payment, taken.op, account, verdict)
             match verdict:
                 case Booked():

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from app.auth.challenge import Challenge
 from app.errors import ErrorCode
 from app.ids import (
     AccountId,
@@ -48,6 +49,7 @@ class StepDetail(StrEnum):
     REFUSED = "refused"
     CANCELLED = "cancelled"
     ACCESS_STOPPED = "access_stopped"
+    ACCOUNT_WITHDRAWN = "account_withdrawn"
     TOO_MANY_ANSWERS = "too_many_answers"
     NOT_APPROVED_IN_TIME = "not_approved_in_time"
     HELD = "held"
@@ -249,7 +251,11 @@ class PaymentRequest:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The payment, and whether the key was seen before and nothing new happened."""
+    """The payment, and whether the key was seen before and nothing new happened.
+
+    `challenge` is what a new one waits for, on the phone that asked.
+    """
 
     payment: Payment
     replayed: bool
+    challenge: Challenge | None = None

@@ -1,7 +1,8 @@
 """The bank's central story: a payment is created, approved, carried out, ended.
 
     create    T1  key, payment, challenge, limits, risk      -> AWAITING_AUTHORISATION
-    approve   T2  the challenge is used up                   -> APPROVED
+    approve   T2  the try is given back, the challenge is
+                  used up                                    -> APPROVED
     advance       over an atomic rail:
               T3  lease, TRANSFER PENDING                    -> SUBMITTING
                   the core books, outside any transaction
@@ -13,14 +14,15 @@
                                                                 CAPTURING | RELEASING
               T6  its outcome                                -> SETTLED | FAILED
 
-Each T is one transaction; a crash between any two lines leaves a row with a lease, and
-whoever finds the lease run out asks the core first. Rows are locked in one order:
-idempotency, payment, challenge, limits. Source: banking.md section 4.3.
+Each T is one transaction, but where the customer has no time to undo, T2 and T3 are
+one. A crash between any two lines leaves a row with a lease, and whoever finds the
+lease run out asks the core first. Rows are locked in one order: idempotency, payment,
+challenge, phone, limits. Source: banking.md section 4.3.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -29,6 +31,7 @@ from app.auth import denials
 from app.auth.actor import Actor
 from app.auth.challenge import (
     Answer,
+    Challenge,
     FactorResponse,
 )
 from app.auth.challenges import Challenges
@@ -53,7 +56,7 @@ from app.payments.intake import Intake
 from app.payments.lifecycle import Event, State, Status
 from app.payments.limits import Limits
 from app.payments.moves import Move
-from app.payments.passage import Passage
+from app.payments.passage import Begun, Passage
 from app.payments.payment import (
     Created,
     Payment,
@@ -62,6 +65,7 @@ from app.payments.payment import (
     StepSource,
 )
 from app.payments.screening import Screening
+from app.realtime.shots import AccountShot
 from app.settings import Settings
 
 _WAIT_S = 2.0  # how long a customer who approved waits for the end (banking.md 4.3)
@@ -69,7 +73,9 @@ _LOOK_S = 0.02  # how soon one looks at what another process is doing, then ever
 _LOOK_LONGEST_S = 0.25  # still seen within a blink
 
 
-_Tasks = dict[PaymentId, asyncio.Task[None]]
+_Task = asyncio.Task[Payment | None]
+_Tasks = dict[PaymentId, _Task]
+Carry = Callable[[], Awaitable[Payment | None]]
 
 
 class Transfers(Endings):
@@ -139,7 +145,7 @@ class Transfers(Endings):
             made = await self._creation.made(actor, request)
         if isinstance(made, PaymentId):
             return await self._replayed(made)
-        return Created(made, replayed=False)
+        return Created(made.payment, replayed=False, challenge=made.challenge)
 
     async def _replayed(self, payment: PaymentId) -> Created:
         found = await records.find(payment)
@@ -154,11 +160,20 @@ class Transfers(Endings):
         challenge: ChallengeId,
         device_signature: str,
         response: FactorResponse,
+        *,
+        known: Challenge | None = None,
     ) -> Payment:
         """Take the customer's approval and carry the payment out.
 
         Waits up to two seconds for the end, then gives the payment as it is. The
         byte-identical answer again gives the payment as it is now and counts nothing.
+
+        Args:
+            actor: whose device answers.
+            challenge: what is answered.
+            device_signature: of the device key over `M`.
+            response: exactly one factor.
+            known: the challenge, where the caller has just read it.
 
         Raises:
             ChallengeExpired: too old, answered with other bytes, or not this device's.
@@ -167,24 +182,45 @@ class Transfers(Endings):
             RateLimited: too many answers of this device.
         """
         await self._throttle.respond(actor)
-        payment = await self._subject(actor, challenge)
+        payment = await self._subject(actor, challenge, known)
+        account = await self._passage.account_of(payment)
+        begun: list[tuple[Payment, _Task | None]] = []
+
+        async def effect(answer: Answer) -> None:
+            done, task = await self._approved(actor, payment, answer, account), None
+            if done.taken is not None:  # though who asked may be gone by now
+                carry = partial(self._passage.carry, done.taken, account)
+                work = partial(self._carried, carry)
+                task = self._begun(self._running, payment.id, work)
+            begun.append((done.payment, task))
+
         try:
             answer = await self._challenges.verify(
-                actor, challenge, device_signature, response, purpose=Purpose.PAYMENT
+                actor,
+                challenge,
+                device_signature,
+                response,
+                purpose=Purpose.PAYMENT,
+                effect=effect,
             )
+        except AnsweredByTwin:  # sent twice at once, and the other one was faster
+            return await self._followed(payment.id)
         except (ChallengeFailed, InvalidCredential) as wrong:
             if not (isinstance(wrong, InvalidCredential) and wrong.repeated):
-                await self._wrong(actor, payment)
+                await self._wrong(actor, payment, account)
             raise
-        if answer.repeated or not await self._approved(actor, payment, answer):
+        if answer.repeated:
             return await self._followed(payment.id)
-        await self._carried_out(payment.id)
-        return await self._now(payment.id)
+        ((approved, task),) = begun
+        if task is None:
+            return approved
+        return await _waited(task) or await self._now(payment.id)
 
-    async def _approved(self, actor: Actor, payment: Payment, answer: Answer) -> bool:
-        """T2; False when the identical answer, sent twice at once, was faster."""
+    async def _approved(
+        self, actor: Actor, payment: Payment, answer: Answer, account: AccountShot
+    ) -> Begun:
+        """T2, and T3 where there is no time to undo."""
         self._intake.require_open()
-        account = await self._passage.account_of(payment)
         now = self._clock.now()
         move = Move(
             event=Event.APPROVED,
@@ -193,34 +229,29 @@ class Transfers(Endings):
             detail=StepDetail.APPROVED,
         )
 
-        async def work(tx: Tx) -> None:
-            waiting = await moves.lock_waiting(tx, payment.id, now)
+        async def work(tx: Tx) -> Begun:
+            begun = await self._passage.begun(tx, payment, move, account)
             await self._sessions.require_live(tx, actor)
             await self._challenges.consume(tx, answer)
-            if waiting is None:
+            if begun is None:
                 raise ChallengeExpired
-            until = await self._passage.not_before(tx, waiting, now)
-            approving = replace(move, not_before=until)
-            if not await self._moved(tx, waiting, approving, account):
-                raise ChallengeExpired
-            news.by_customer(tx, actor, "payment.approved", waiting, now)
+            news.by_customer(tx, actor, "payment.approved", payment, now)
+            return begun
 
-        try:
-            await database.transaction(work, name="payments.approve")
-        except AnsweredByTwin:
-            return False
-        return True
+        return await database.transaction(work, name="payments.approve")
 
-    async def _carried_out(self, payment: PaymentId) -> None:
+    async def _carried_out(self, payment: PaymentId, carry: Carry) -> Payment:
         """Carry a payment out; after two seconds it goes on without the customer."""
-        await self._shared(self._running, payment, self._carried)
+        left = await self._shared(self._running, payment, partial(self._carried, carry))
+        return left or await self._now(payment)
 
-    async def _carried(self, payment: PaymentId) -> None:
+    async def _carried(self, carry: Carry, payment: PaymentId) -> Payment | None:
         """Carry out in the background; what fails here is found by the worker."""
         try:
-            await self._passage.advance(payment)
+            return await carry()
         except Exception:  # noqa: BLE001  -- a loop's frame: one payment must not end the others
             telemetry.log.exception("payment_left_to_worker", payment=str(payment))
+            return None
 
     async def _followed(self, payment: PaymentId) -> Payment:
         """Look on while somebody else carries the payment out, as long as a twin.
@@ -229,11 +260,11 @@ class Transfers(Endings):
         """
         found = await self._now(payment)
         if found.state is State.APPROVED or payment in self._running:
-            await self._carried_out(payment)
-        elif found.status is Status.SUBMITTED:
-            await self._shared(self._watched, payment, self._seen_through)
-        else:
+            advance = partial(self._passage.advance, payment)
+            return await self._carried_out(payment, advance)
+        if found.status is not Status.SUBMITTED:
             return found
+        await self._shared(self._watched, payment, self._seen_through)
         return await self._now(payment)
 
     async def _seen_through(self, payment: PaymentId) -> None:
@@ -253,15 +284,23 @@ class Transfers(Endings):
         self,
         tasks: _Tasks,
         payment: PaymentId,
-        work: Callable[[PaymentId], Coroutine[None, None, None]],
-    ) -> None:
-        """Wait, two seconds at most, for the one task that twins of a payment share."""
+        work: Callable[[PaymentId], Coroutine[None, None, Payment | None]],
+    ) -> Payment | None:
+        """Wait for the one task that twins of a payment share."""
+        return await _waited(self._begun(tasks, payment, work))
+
+    def _begun(
+        self,
+        tasks: _Tasks,
+        payment: PaymentId,
+        work: Callable[[PaymentId], Coroutine[None, None, Payment | None]],
+    ) -> _Task:
         task = tasks.get(payment)
         if task is None:
             task = self._under_way.create_task(work(payment))
             tasks[payment] = task
             task.add_done_callback(lambda _done: tasks.pop(payment, None))
-        await asyncio.wait({task}, timeout=_WAIT_S)
+        return task
 
     # -------------------------------------------------------------- renew
 
@@ -307,3 +346,9 @@ class Transfers(Endings):
         await self._limits.reserve(tx, actor, renewed, again=True)
         news.by_customer(tx, actor, "payment.renewed", renewed, now)
         return renewed
+
+
+async def _waited(task: _Task) -> Payment | None:
+    """Wait two seconds at most; the task goes on."""
+    done, _ = await asyncio.wait({task}, timeout=_WAIT_S)
+    return task.result() if done else None

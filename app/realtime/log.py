@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import groupby
 
-from app import database, telemetry
+from app import database, retention, telemetry
 from app.clock import Clock
 from app.database import Tx
 from app.ids import CustomerId, uuid7
@@ -25,7 +25,6 @@ from app.rows import Row, Scalar
 _STEP = "log"
 _RANK = 2
 _PAYLOAD_MAX = 8192
-_PRUNE_BATCH = 5000
 _COLUMNS = (
     "customer_id, seq, day, type, category, subject_id, occurred_at, payload, "
     "dedupe_key"
@@ -331,8 +330,8 @@ def logged(row: Row) -> LoggedEvent:
     )
 
 
-async def prune(before: date) -> int:
-    """Delete events of days before `before`, 5,000 at a time; gives how many went.
+async def prune(before: date, *, batch: int = retention.BATCH) -> int:
+    """Delete events of days before `before`, `batch` at a time; gives how many went.
 
     The floor rises first, and for good: what is below it may go, and no longer counts.
     """
@@ -345,19 +344,12 @@ async def prune(before: date) -> int:
             before,
         )
 
-    async def work(tx: Tx) -> int:
-        gone = await tx.rows(
-            "DELETE FROM customer_event WHERE (customer_id, seq) IN ("
-            "SELECT customer_id, seq FROM customer_event WHERE day < $1 "
-            "ORDER BY day LIMIT $2) "
-            "RETURNING seq",
-            before,
-            _PRUNE_BATCH,
-        )
-        return len(gone)
-
     await database.transaction(floor, name="log.floor")
-    total = 0
-    while deleted := await database.transaction(work, name="log.prune"):
-        total += deleted
-    return total
+    return await retention.forget(
+        "DELETE FROM customer_event WHERE (customer_id, seq) IN ("
+        "SELECT customer_id, seq FROM customer_event WHERE day < $1 "
+        "ORDER BY day LIMIT $2) RETURNING seq",
+        before,
+        name="log.prune",
+        batch=batch,
+    )

@@ -13,10 +13,10 @@ from types import MappingProxyType
 import strawberry
 
 from app.auth import challenge as challenges
+from app.auth.challenge import Challenge
 from app.auth.errors import ChallengeExpired
 from app.auth.signing import Purpose
 from app.errors import ValidationFailed
-from app.ids import ChallengeId
 from app.schema.auth.challenges import FactorResponse, challenge_id
 from app.schema.context import Context, Info
 from app.schema.guards import AuthLevel, mutation
@@ -73,7 +73,7 @@ class Approval:
 
 # From context, challenge and approval (None: the customer refuses) to the answer.
 Route = Callable[
-    [Context, ChallengeId, Approval | None], Awaitable[ChallengeRespondPayload]
+    [Context, Challenge, Approval | None], Awaitable[ChallengeRespondPayload]
 ]
 
 
@@ -107,9 +107,9 @@ async def _respond(
     wanted = challenge_id(given.challenge_id)
     challenge = await context.bank.challenges.find(context.actor, wanted)
     route = None if challenge is None else ROUTES[challenge.purpose]
-    if route is None:
+    if challenge is None or route is None:
         raise ChallengeExpired
-    return await route(context, wanted, approval)
+    return await route(context, challenge, approval)
 
 
 def _approval(given: ChallengeRespondInput) -> Approval:
@@ -121,37 +121,41 @@ def _approval(given: ChallengeRespondInput) -> Approval:
 
 
 async def _payment(
-    context: Context, wanted: ChallengeId, approval: Approval | None
+    context: Context, asked: Challenge, approval: Approval | None
 ) -> ChallengeRespondPayload:
     transfers, actor = context.bank.transfers, context.actor
     if approval is None:
-        refused = await transfers.refuse(actor, wanted)
+        refused = await transfers.refuse(actor, asked.id)
         return ChallengeRespondPayload(payment=Payment.from_row(refused))
     paid = await transfers.approve(
-        actor, wanted, approval.device_signature, approval.response
+        actor,
+        asked.id,
+        approval.device_signature,
+        approval.response,
+        known=asked,
     )
     return ChallengeRespondPayload(approved=True, payment=Payment.from_row(paid))
 
 
 async def _step_up(
-    context: Context, wanted: ChallengeId, approval: Approval | None
+    context: Context, asked: Challenge, approval: Approval | None
 ) -> ChallengeRespondPayload:
     step_ups, actor = context.bank.step_ups, context.actor
     if approval is None:
-        await step_ups.refuse(actor, wanted)
+        await step_ups.refuse(actor, asked.id)
         return ChallengeRespondPayload()
-    await step_ups.answer(actor, wanted, approval.device_signature, approval.response)
+    await step_ups.answer(actor, asked.id, approval.device_signature, approval.response)
     return ChallengeRespondPayload(approved=True)
 
 
 async def _login_approval(
-    context: Context, wanted: ChallengeId, approval: Approval | None
+    context: Context, asked: Challenge, approval: Approval | None
 ) -> ChallengeRespondPayload:
     vouching, actor = context.bank.vouching, context.actor
     if approval is None:
-        await vouching.refuse(actor, wanted)
+        await vouching.refuse(actor, asked.id)
         return ChallengeRespondPayload()
-    await vouching.answer(actor, wanted, approval.device_signature, approval.response)
+    await vouching.answer(actor, asked.id, approval.device_signature, approval.response)
     return ChallengeRespondPayload(approved=True)
 
 

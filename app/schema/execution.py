@@ -37,9 +37,12 @@ from app.schema.context import Context
 from app.schema.guards import admit
 from app.schema.library import Documents
 from app.schema.masking import Answer, Masking
+from app.schema.plan.compiler import Plan
 from app.schema.plan.feed import Feed
+from app.schema.plan.plans import NoPlans, Plans
 from app.schema.plan.projector import Projectors
 from app.schema.plan.rendering import Rendering
+from app.schema.plan.support import Unprojectable
 from app.schema.prepare import Planned, Prepared, Rejection
 from app.schema.values import require_flat
 from app.settings import Settings
@@ -102,6 +105,16 @@ class Call:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """An operation that was let in."""
+
+    prepared: Prepared
+    planned: Planned
+    executor: Executor[Any]
+    told: masking.Operation
+
+
 # Charges a caller's bucket for the price of an operation; raises TooManyRequests.
 Toll: TypeAlias = Callable[[Actor, int], Awaitable[None]]
 
@@ -112,9 +125,10 @@ class Engine:
     Args:
         schema: the built contract.
         settings: limits, and whether schema queries are answered.
-        clock: for the sampling of logs.
+        clock: for the sampling of logs, and how long a plan rests after an outage.
         toll: charges the caller's cost bucket.
         documents: prepared ahead; made from schema and settings if left out.
+        plans: of queries; others may leave all to graphql-core.
     """
 
     def __init__(
@@ -124,13 +138,16 @@ class Engine:
         clock: Clock,
         toll: Toll,
         documents: Documents | None = None,
+        plans: Plans | None = None,
     ) -> None:
         self._schema: GraphQLSchema = schema._schema  # noqa: SLF001  -- prepared documents run on graphql-core
         self._executor: type[Executor[Any]] = schema.execution_context_class
         self._settings = settings
+        self._clock = clock
         self._toll = toll
         self._documents = documents or Documents(self._schema, settings)
         self._projectors = Projectors(schema)
+        self._plans = plans or (Plans if settings.query_plans else NoPlans)(schema)
         self.masking = Masking(
             clock, most=settings.max_errors, tells_why=settings.introspection
         )
@@ -154,19 +171,64 @@ class Engine:
         started = await self._start(context, call, over)
         if isinstance(started, Answer):
             return started
-        planned, executor, told = started
+        planned, told = started.planned, started.told
         if planned.kind is OperationType.SUBSCRIPTION:
             fault = BadRequest("Subscriptions are opened over the WebSocket.")
             return self.masking.refused(fault, told, public_why=True)
         telemetry.operations_total.labels(kind=planned.kind.value).inc()
         try:
-            async with asyncio.timeout(self._settings.max_operation_s):
-                await _note_activity(context, planned)
-                result = await _settled(execute_root_selection_set(executor))
-        except TimeoutError as late:
-            return self.masking.broken(late, told)
+            result = await self._result(context, started)
+        except TimeoutError:
+            return self.masking.too_slow(told)
         answer = self.masking.result(result, told, planned.price)
         return replace(answer, packable=planned.kind is OperationType.QUERY)
+
+    async def _result(self, context: Context, started: _Started) -> ExecutionResult:
+        """Run by the plan; without one, or where it meets trouble, by graphql-core.
+
+        Each has the longest time of an operation for itself: what the attempt took
+        shall not make a failure of an answer in part.
+        """
+        most_s, planned = self._settings.max_operation_s, started.planned
+        plan = None
+        if planned.kind is OperationType.QUERY:
+            plan = self._plans.of(started.prepared.digest, started.executor)
+            plan = plan or await self._new_plan(started)
+        async with asyncio.timeout(most_s):
+            await _note_activity(context, planned)
+            if plan is not None:
+                found = await self._by_plan(context, started.executor, plan)
+                if not isinstance(found, str):
+                    return ExecutionResult(found, None)
+                telemetry.plan_fallbacks.labels(why=found).inc()
+                context.loaders.clear()  # they may hold what failed
+        settled: ExecutionResult
+        async with asyncio.timeout(most_s):
+            settled = await _settled(execute_root_selection_set(started.executor))
+        return settled
+
+    async def _new_plan(self, started: _Started) -> Plan | Unprojectable:
+        """Compile the plan of a query when its turn comes; a known one never waits."""
+        async with self._documents.turn():
+            return self._plans.made(started.prepared.digest, started.executor)
+
+    async def _by_plan(
+        self, context: Context, executor: Executor[Any], plan: Plan | Unprojectable
+    ) -> dict[str, object] | str:
+        """Give the data, or why graphql-core has to."""
+        if isinstance(plan, Unprojectable):
+            return plan.why
+        standing, now = plan.standing, self._clock.monotonic
+        resting = standing.why_not(now)
+        if resting is not None:
+            return resting
+        try:
+            found = await plan.run(context, executor.variable_values)
+        except Unprojectable as no:
+            standing.failed(no, now)
+            return no.why
+        standing.succeeded()
+        return found
 
     async def subscribe(
         self, context: Context, call: Call
@@ -178,7 +240,7 @@ class Engine:
         started = await self._start(context, call, Channel.SOCKET)
         if isinstance(started, Answer):
             return started
-        planned, executor, told = started
+        planned, executor, told = started.planned, started.executor, started.told
         if planned.kind is not OperationType.SUBSCRIPTION:
             fault = BadRequest("The document holds no subscription.")
             return self.masking.refused(fault, told, public_why=True)
@@ -187,8 +249,9 @@ class Engine:
         if isinstance(source, ExecutionResult):
             return self.masking.result(source, told)
         shape = source.shape if isinstance(source, Feed) else None
-        projector = self._projectors.of(self.document(call).digest, executor, shape)
-        remake = self._remake(context, call, planned)
+        digest = started.prepared.digest
+        projector = self._projectors.of(digest, executor, shape)
+        remake = self._remake(context, call, started)
         rendering = Rendering(projector, remake, context, self.masking, told)
         if isinstance(source, Feed):
             source.rendering = rendering
@@ -196,10 +259,9 @@ class Engine:
         return self._stream(rendering, source)
 
     def _remake(
-        self, context: Context, call: Call, planned: Planned
+        self, context: Context, call: Call, started: _Started
     ) -> Callable[[], Executor[Any]]:
-        prepared = self.document(call)
-        assert isinstance(prepared, Prepared), "it was started"  # noqa: S101  -- our bug
+        prepared, planned = started.prepared, started.planned
         without_text = replace(call, query=None)
         return partial(self._executor_of, context, prepared, planned, without_text)
 
@@ -219,7 +281,7 @@ class Engine:
 
     async def _start(
         self, context: Context, call: Call, over: Channel
-    ) -> tuple[Planned, Executor[Any], masking.Operation] | Answer:
+    ) -> _Started | Answer:
         prepared = await self.document_in_turn(call)
         name = (call.operation_name or "")[:_NAME_MAX] or None
         told = masking.Operation(context.request_id, name, prepared.digest[:16])
@@ -238,7 +300,7 @@ class Engine:
             await self._toll(context.actor, price)
         except RequestFault as fault:
             return self.masking.refused(fault, told)
-        return planned, executor, told
+        return _Started(prepared, planned, executor, told)
 
     def _executor_of(
         self, context: Context, prepared: Prepared, planned: Planned, call: Call

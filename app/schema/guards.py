@@ -18,6 +18,8 @@ from strawberry.types.field import StrawberryField
 from app.auth.actor import Actor
 from app.errors import DpopInvalid, DpopRequired, Forbidden, Unauthenticated
 
+ONCE = "once"  # metadata of a root field
+
 
 @strawberry.enum(
     description=(
@@ -108,13 +110,22 @@ def query(
     description: str,
     scope: str | None = None,
     name: str | None = None,
+    once: bool = False,
 ) -> Callable[[Callable[..., object]], Any]:
-    """Declare a root field of Query; the resolver may be sync or async."""
+    """Declare a root field of Query; the resolver may be sync or async.
+
+    `once`: it is counted or asks a partner, so no plan may begin what graphql-core
+    might have to run again.
+    """
     marks = _marks(level, scope, cost)
 
     def declare(resolver: Callable[..., object]) -> Any:  # noqa: ANN401  -- the library's field is untyped
         return strawberry.field(
-            resolver=resolver, name=name, description=description, directives=marks
+            resolver=resolver,
+            name=name,
+            description=description,
+            directives=marks,
+            metadata={ONCE: once},
         )
 
     return declare

@@ -8,7 +8,8 @@ performance.md section 3.1.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from graphql import GraphQLError, GraphQLSchema
@@ -173,10 +174,15 @@ class Documents:
             return known
         if known is not None or text is None:
             return self.find(text, document_id)
+        async with self.turn():
+            return self.find(text, document_id)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for the turn of something long that is done once for a document."""
         async with self._turn:
-            found = self.find(text, document_id)
+            yield
             await asyncio.sleep(0)
-        return found
 
     def find(self, text: str | None, document_id: str | None) -> Prepared | Rejection:
         """Give the document that a request names, brings, or both."""

@@ -13,9 +13,7 @@ once per operation. Keys must be hashable and of one kind.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from typing import Generic, TypeVar
-
-from strawberry.dataloader import DataLoader
+from typing import Any, Generic, TypeVar
 
 from app.schema.context import Context
 
@@ -54,24 +52,111 @@ class Batch(Generic[K, V]):
         return found
 
     async def find(self, context: Context, key: K) -> V | None:
-        """Give the value of a key, or None."""
-        return await self._of(context).load(key)
+        """Give the value of a key, or None.
+
+        Others wait for the same value: whoever is cancelled, because a field beside it
+        failed, takes it from nobody else. So a batch that has begun is read to its end,
+        for nobody if all who waited are gone.
+        """
+        return await asyncio.shield(self._of(context).asked(key))
 
     async def load_all(self, context: Context, keys: Sequence[K]) -> list[V]:
         """Give the values of keys that must all exist, in their order."""
         return list(await asyncio.gather(*(self.load(context, key) for key in keys)))
 
-    def _of(self, context: Context) -> DataLoader[K, V | None]:
-        known = context.loaders.get(self)
-        if isinstance(known, DataLoader):
+    async def read(self, context: Context, keys: Sequence[K]) -> Mapping[K, V | None]:
+        """Give the values of keys at once, without a turn of the event loop.
+
+        What is known of the operation is not loaded again; what is on its way is
+        waited for.
+        """
+        return await self._of(context).read(keys)
+
+    def know(self, context: Context, found: Mapping[K, V | None]) -> None:
+        """Keep values that were read with something else; they are not loaded again."""
+        self._of(context).know(found)
+
+    def _of(self, context: Context) -> "_Loads[K, V]":
+        known: Any = context.loaders.get(self)
+        if known is None:
+            known = context.loaders[self] = _Loads(context, self._load)
+        loads: _Loads[K, V] = known
+        return loads
+
+
+class _Loads(Generic[K, V]):
+    """What one operation asked one batch for."""
+
+    __slots__ = ("_context", "_known", "_load", "_tasks", "_waiting")
+
+    def __init__(
+        self,
+        context: Context,
+        load: Callable[[Context, Sequence[K]], Awaitable[Mapping[K, V]]],
+    ) -> None:
+        self._context = context
+        self._load = load
+        self._known: dict[K, asyncio.Future[V | None]] = {}
+        self._waiting: list[K] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def asked(self, key: K) -> "asyncio.Future[V | None]":
+        """Give what the value of a key will be; the next turn loads it."""
+        known = self._known.get(key)
+        if known is not None:
             return known
-
-        async def read(keys: list[K]) -> list[V | None]:
-            found = await self._load(context, keys)
-            return [found.get(key) for key in keys]
-
-        fresh: DataLoader[K, V | None] = DataLoader(
-            load_fn=read, max_batch_size=_BATCH_MAX
-        )
-        context.loaders[self] = fresh
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._begin)
+        self._waiting.append(key)
+        fresh: asyncio.Future[V | None] = loop.create_future()
+        self._known[key] = fresh
         return fresh
+
+    def know(self, found: Mapping[K, V | None]) -> None:
+        """Keep values, but for those that are known or on their way."""
+        loop = asyncio.get_running_loop()
+        for key, value in found.items():
+            if key not in self._known:
+                self._known[key] = future = loop.create_future()
+                future.set_result(value)
+
+    def _begin(self) -> None:
+        keys, self._waiting = self._waiting, []
+        # Whoever asks may be cancelled; the operation's loads own the task.
+        task = asyncio.ensure_future(self._fill(keys))  # noqa: TID251  -- see above
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def read(self, keys: Sequence[K]) -> Mapping[K, V | None]:
+        """Load what is not known, and give all."""
+        loop = asyncio.get_running_loop()
+        wanted = dict.fromkeys(keys)
+        fresh = [key for key in wanted if key not in self._known]
+        for key in fresh:
+            self._known[key] = loop.create_future()
+        await self._fill(fresh)
+        return {key: await _value(self._known[key]) for key in wanted}
+
+    async def _fill(self, keys: Sequence[K]) -> None:
+        """Load keys and tell who waits; a failure is told to each of them."""
+        for start in range(0, len(keys), _BATCH_MAX):
+            some = keys[start : start + _BATCH_MAX]
+            waiting = [self._known[key] for key in some]
+            try:
+                found = await self._load(self._context, some)
+            except Exception as failure:  # noqa: BLE001  -- told to whoever waits
+                for future in waiting:
+                    future.set_exception(failure)
+                    future.exception()  # told, though perhaps nobody waits any more
+            except BaseException:  # whoever loaded is cancelled: so are the values
+                for key in keys[start:]:
+                    self._known.pop(key).cancel()
+                raise
+            else:
+                for key, future in zip(some, waiting, strict=True):
+                    future.set_result(found.get(key))
+
+
+async def _value(future: "asyncio.Future[V]") -> V:
+    return future.result() if future.done() else await asyncio.shield(future)

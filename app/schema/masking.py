@@ -109,18 +109,16 @@ class Masking:
         An outage behind a nested field is no bug: one line says which, because a
         database that is away would otherwise fill the log with tracebacks.
         """
-        telemetry.errors_total.labels(code=INTERNAL).inc()
-        facts: dict[str, str | None] = {
-            "request_id": operation.request_id,
-            "operation": operation.name,
-            "document": operation.document,
-            "path": ".".join(map(str, path)) if path else None,
-        }
+        facts = _facts(operation) | {"path": ".".join(map(str, path)) if path else None}
         if isinstance(cause, Outage):
             telemetry.log.warning("operation_met_outage", cause=cause.cause, **facts)
         else:
             told = "".join(traceback.format_exception(cause)) if cause else None
             telemetry.log.error("operation_failed", exception=told, **facts)
+        return self._internal(operation)
+
+    def _internal(self, operation: Operation) -> dict[str, object]:
+        telemetry.errors_total.labels(code=INTERNAL).inc()
         extensions = {"code": INTERNAL, "requestId": operation.request_id}
         return {"message": INTERNAL_SENTENCE, "extensions": extensions}
 
@@ -187,9 +185,14 @@ class Masking:
         return Answer(faults[0][0].status, {"errors": errors})
 
     def broken(self, cause: BaseException, told: Operation) -> Answer:
-        """Answer a call of which nothing is known: it took too long, or a bug."""
+        """Answer a call of which nothing is known, because of a bug."""
         error = self.failure(cause, told)
         return Answer(_BROKEN, {"errors": [error], "data": None})
+
+    def too_slow(self, told: Operation) -> Answer:
+        """Answer a call that ran out of its time: load, and no bug to be traced."""
+        telemetry.log.warning("operation_too_slow", **_facts(told))
+        return Answer(_BROKEN, {"errors": [self._internal(told)], "data": None})
 
     def _log_fault(self, fault: RequestFault, operation: Operation, sort: str) -> None:
         """Log a fault unless there were many of its sort in this minute."""
@@ -207,6 +210,14 @@ class Masking:
                 document=operation.document,
                 count=count,
             )
+
+
+def _facts(operation: Operation) -> dict[str, str | None]:
+    return {
+        "request_id": operation.request_id,
+        "operation": operation.name,
+        "document": operation.document,
+    }
 
 
 def schema_sentence(error: GraphQLError) -> str:

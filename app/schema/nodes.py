@@ -20,7 +20,7 @@ from app.ids import (
     TransactionId,
 )
 from app.schema import guards
-from app.schema.accounts.accounts import account_node, transaction_node
+from app.schema.accounts.owned import account_node, transaction_node
 from app.schema.auth.challenges import challenge_node
 from app.schema.auth.devices import device_node
 from app.schema.auth.passkeys import passkey_node

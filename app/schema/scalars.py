@@ -5,7 +5,8 @@ the input; execution turns it into BAD_REQUEST. Source: graphql.md section 2.3.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any, NewType, TypeVar
@@ -200,17 +201,41 @@ class Needs(Enum):
     LANGUAGE = "language"  # of the caller, and nothing else of `info`
 
 
+@dataclass(frozen=True, slots=True)
+class Batched:
+    """How the field of many snapshots is read by one call, as its resolver would.
+
+    Args:
+        batch: a `loaders.Batch`.
+        asked: makes of the arguments what is asked of every object, hashable; None
+            leaves these arguments to the resolver.
+        key: gives the batch's key of a snapshot and what is asked of it.
+        shape: gives the `Shape` of the values.
+    """
+
+    batch: Any
+    asked: Callable[..., Hashable | None]
+    key: Callable[[Any, Any], Hashable]
+    shape: Callable[[], Any]
+
+
 NEEDS = "needs"
 AT_HAND = "at_hand"
+SNAPSHOTS = "snapshots"
+BATCHED = "batched"
+AHEAD = "ahead"
 
 
-def field(
+def field(  # noqa: PLR0913  -- a declaration, all by keyword
     *,
     description: str | None = None,
     name: str | None = None,
     directives: Sequence[object] = (),
     needs: Needs | None = None,
     at_hand: Callable[[Any], object] | None = None,
+    snapshots: tuple[Callable[..., object], object] | None = None,
+    batched: Batched | None = None,
+    ahead: Callable[..., object] | None = None,
 ) -> Callable[[Callable[..., object]], Any]:
     """Declare a computed field of an object type, below the root.
 
@@ -221,8 +246,22 @@ def field(
         needs: what the resolver reads; None where that is more than the language.
         at_hand: gives what the resolver would, from the object alone, or raises
             LookupError where the resolver has to read.
+        snapshots: gives what the resolver makes its objects from, and the `Shape` that
+            tells how they show it; a compiled query reads that. Takes the object, made
+            by `Shape.make` where its parent is read from a snapshot itself, and `info`
+            if it waits. It is given no arguments: a field that has some and is asked
+            for leaves its query to graphql-core.
+        batched: how a compiled query reads it for all objects of a level at once.
+        ahead: gives what `snapshots` gives, and may read in the same statement what is
+            asked of the snapshots: a list of (batch, asked).
     """
-    facts = {NEEDS: needs, AT_HAND: at_hand}
+    facts = {
+        NEEDS: needs,
+        AT_HAND: at_hand,
+        SNAPSHOTS: snapshots,
+        BATCHED: batched,
+        AHEAD: ahead,
+    }
 
     def declare(resolver: Callable[..., object]) -> Any:  # noqa: ANN401  -- the library's field is untyped
         return strawberry.field(

@@ -106,16 +106,17 @@ class Board:
 
     async def run(self) -> None:
         """Look each second, or when told to, until cancelled."""
-        try:
-            while True:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_LOOK_EVERY_S):
-                        await self._hurried.wait()
-                self._hurried.clear()
-                await self.look()
-        finally:
-            if self._question is not None:
-                self._question.cancel()
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await self._hurried.wait()
+            self._hurried.clear()
+            await self.look()
+
+    def leave(self) -> None:
+        """Wait for the core's answer no longer; whoever opens the bank calls it."""
+        if self._question is not None:
+            self._question.cancel()
 
     async def look(self) -> None:
         """Ask the core, tell the followers, then the other processes, hear those."""
@@ -187,7 +188,7 @@ class Board:
         if self._core is None:
             return
         if self._question is None:
-            self._question = asyncio.create_task(  # noqa: TID251  -- `run` ends it
+            self._question = asyncio.create_task(  # noqa: TID251  -- `leave` ends it
                 _put(self._core), name="core health"
             )
         question = self._question

@@ -173,6 +173,7 @@ class _Watched:
             self._count(began, good=not isinstance(answer, Unknown))
             return answer
 
+        self.__dict__[name] = counted  # found without this method from now on
         return counted
 
     def _count(self, began: float, *, good: bool) -> None:

@@ -11,7 +11,7 @@ from sandbox.fineract.shapes import OFFICE_NAME, USER
 from sandbox.fineract.wire import Ask
 
 _RESULTS = {None: "underProcessing", 200: "processed"}
-_FAILED = "error"
+_FAILED, _QUEUED = "error", "awaiting.approval"
 
 
 def every(commands: Commands, core: Core, ask: Ask) -> object:
@@ -78,7 +78,7 @@ def _shown(core: Core, command: Command, *, told: bool) -> dict[str, object]:
         "entityName": command.entity,
         "maker": USER,
         "madeOnDate": command.made,
-        "processingResult": _RESULTS.get(command.status, _FAILED),
+        "processingResult": _result(command),
         "officeName": OFFICE_NAME,
     }
     if command.resource is not None:
@@ -90,3 +90,7 @@ def _shown(core: Core, command: Command, *, told: bool) -> dict[str, object]:
         shown["savingsAccountNo"] = mine.number
         shown["clientId"] = mine.client
     return shown
+
+
+def _result(command: Command) -> str:
+    return _QUEUED if command.queued else _RESULTS.get(command.status, _FAILED)

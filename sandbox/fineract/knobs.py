@@ -25,6 +25,8 @@ class Knobs:
         conflicts: so many of the next commands end in 409.
         stuck: so many of the next commands die midway: 500, no effect, and the key
             stays "under processing" for ever.
+        queued: so many of the next commands wait for a checker, who never comes: 200
+            with the command's number alone, and no effect.
     """
 
     timezone: str = "Asia/Kolkata"
@@ -35,6 +37,7 @@ class Knobs:
     workMs: int = 0  # noqa: N815  -- same
     conflicts: int = 0
     stuck: int = 0
+    queued: int = 0
 
     def turn(self, body: dict[str, object]) -> None:
         """Turn the knobs that are named.

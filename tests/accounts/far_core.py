@@ -78,6 +78,8 @@ class FarCore:
         self.slow: dict[str, asyncio.Event] = {}
         self.shows_older = True
         self.names_holds = False  # Fineract's rows of holds carry no text
+        self.hidden: set[UUID] = set()  # rows that count and are not shown
+        self.for_two: set[str] = set()  # accounts that it lists for everybody
 
     # -------------------------------------------------------------- for tests
 
@@ -129,7 +131,9 @@ class FarCore:
     async def accounts(self, customer: CoreCustomer) -> list[CoreAccount]:
         self._line()
         return [
-            kept.account for kept in self.kept.values() if kept.owner == customer.number
+            kept.account
+            for ref, kept in self.kept.items()
+            if kept.owner == customer.number or ref in self.for_two
         ]
 
     async def balances(self, refs: Sequence[str]) -> list[CoreBalance]:
@@ -150,7 +154,7 @@ class FarCore:
         self._line()
         self._readable(ref)
         kept, begin = self.kept[ref].rows, int(after)
-        rows = tuple(kept[begin : begin + 5])
+        rows = self._shown(kept[begin : begin + 5])
         more = begin + 5 < len(kept)
         return OlderRows(rows, str(begin + 5) if more else None)
 
@@ -164,9 +168,12 @@ class FarCore:
             ref=ref,
             state=kept.account.state,
             balance=self._balance(ref),
-            rows=tuple(kept.rows[:rows]),
+            rows=self._shown(kept.rows[:rows]),
             older=str(rows) if more else None,
         )
+
+    def _shown(self, rows: Sequence[CoreTxn]) -> tuple[CoreTxn, ...]:
+        return tuple(row for row in rows if row.id not in self.hidden)
 
     def _balance(self, ref: str) -> CoreBalance:
         kept = self.kept[ref]

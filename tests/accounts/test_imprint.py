@@ -3,7 +3,8 @@
 import pytest
 
 from app import database
-from app.accounts.transactions import PageQuery, TransactionStatus
+from app.accounts.row import TransactionStatus
+from app.accounts.transactions import PageQuery
 from app.clock import StoppedClock
 from app.ids import CustomerId
 from app.integrations.core_banking import AccountState, Narrative

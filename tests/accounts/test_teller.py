@@ -7,8 +7,9 @@ import pytest
 from app import database
 from app.accounts import words
 from app.accounts.feed import Feed
+from app.accounts.row import Transaction, TransactionStatus
 from app.accounts.teller import Teller
-from app.accounts.transactions import PageQuery, Transaction, TransactionStatus
+from app.accounts.transactions import PageQuery
 from app.accounts.words import Words
 from app.clock import StoppedClock
 from app.errors import Outage
@@ -229,6 +230,32 @@ async def test_a_hold_that_never_was_lends_its_words_to_no_other(
     assert there == Ok(Hold(made.id, account.ref, inr(300)))
     row = await newest(far_room, account.customer)
     assert (row.status, row.reference) == (TransactionStatus.PENDING, None)
+
+
+@pytest.mark.parametrize("kind", [OpKind.CAPTURE, OpKind.RELEASE])
+async def test_a_hold_whose_end_nobody_heard_of_lends_its_words_to_no_other(
+    far_room: FarRoom, clock: StoppedClock, kind: OpKind
+) -> None:
+    account = await far_room.an_account(1000)
+    held = await far_room.teller.hold(an_op(), account.ref, inr(300), RENT)
+    assert isinstance(held, Ok)
+    hold, op = held.value, an_op()
+    if kind is OpKind.CAPTURE:
+        await far_room.far.capture(op, hold, None)
+    else:
+        await far_room.far.release(op, hold)
+    at = clock.now()
+
+    found = await far_room.teller.lookup(
+        op, kind, OpContext(account.ref, None, inr(300), at, hold.id)
+    )
+
+    assert isinstance(found, Ok)
+    row = await database.read_one(
+        "SELECT held FROM mirror_words WHERE op_id = $1", hold.id
+    )
+    assert row is not None
+    assert row.find("held", int) is None
 
 
 async def test_what_else_is_asked_of_the_core_goes_straight_through(

@@ -9,16 +9,8 @@ from hypothesis import strategies as st
 
 from app import database
 from app.accounts.account import Account
-from app.accounts.transactions import (
-    MINI,
-    Direction,
-    Filter,
-    Page,
-    PageQuery,
-    TransactionKind,
-    TransactionStatus,
-    shot,
-)
+from app.accounts.row import Direction, TransactionKind, TransactionStatus, shot
+from app.accounts.transactions import MINI, Filter, Page, PageQuery
 from app.clock import StoppedClock
 from app.errors import ValidationFailed
 from app.ids import CustomerId, TransactionId

@@ -19,6 +19,7 @@ from tests.attacks.aged import Aged, make_rings
 from tests.attacks.second_web import a_second_web
 from tests.journeys.bank_process import BankProcess, a_bank
 from tests.journeys.books import Books, books_of
+from tests.rounds import quick_pins
 
 if TYPE_CHECKING:
     from tests.postgres import Server
@@ -33,20 +34,44 @@ CLARA = Person(
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quickly() -> Iterator[None]:
+    """Let the phones of these files mask PINs quickly."""
+    with quick_pins():
+        yield
+
+
+# The check attacks the first one, `make test` both.
+@pytest.fixture(
+    scope="session",
+    params=[True, pytest.param(False, marks=pytest.mark.twice)],
+    ids=["plans", "graphql-core"],
+)
+def plans(request: pytest.FixtureRequest) -> bool:
+    """Let banks answer queries by compiled plans, then leave all to graphql-core."""
+    return bool(request.param)
+
+
 @pytest.fixture
-def books(tmp_path: Path, postgres: "Server | None") -> Iterator[Books]:
+def books(tmp_path: Path, postgres: "Server | None", *, plans: bool) -> Iterator[Books]:
     """Give the books of a bank of this test's own."""
-    with books_of(tmp_path, postgres) as found:
+    with books_of(tmp_path, postgres, plans=plans) as found:
         yield found
 
 
 @pytest.fixture(scope="session")
 def attacked(
-    tmp_path_factory: pytest.TempPathFactory, postgres: "Server | None"
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres: "Server | None",
+    *,
+    plans: bool,
 ) -> Iterator[BankProcess]:
     """Start the bank that the attacks of this session share, on the chosen engine."""
     folder = tmp_path_factory.mktemp("attacked")
-    with books_of(folder, postgres) as books, a_bank(folder, books) as bank:
+    with (
+        books_of(folder, postgres, plans=plans) as books,
+        a_bank(folder, books) as bank,
+    ):
         yield bank
 
 
@@ -79,12 +104,18 @@ def strict(attacked: BankProcess) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def aged(
-    tmp_path_factory: pytest.TempPathFactory, postgres: "Server | None"
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres: "Server | None",
+    *,
+    plans: bool,
 ) -> Iterator[Aged]:
     """Give a bank whose time moves, with a second key in both of its rings."""
     folder = tmp_path_factory.mktemp("aged")
     make_rings(folder)
-    with books_of(folder, postgres) as books, a_bank(folder, books) as bank:
+    with (
+        books_of(folder, postgres, plans=plans) as books,
+        a_bank(folder, books) as bank,
+    ):
         yield Aged(bank)
 
 
@@ -97,7 +128,8 @@ def aged_door(aged: Aged) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def phones_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def phones_folder(tmp_path_factory: pytest.TempPathFactory, *, plans: bool) -> Path:
+    """Give the folder of the phones that those banks know."""
     return tmp_path_factory.mktemp("phones")
 
 

@@ -66,11 +66,17 @@ class Duel:
 
 @pytest.fixture(scope="module")
 def arena(
-    tmp_path_factory: pytest.TempPathFactory, postgres: "Server | None"
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres: "Server | None",
+    *,
+    plans: bool,
 ) -> Iterator[BankProcess]:
     """Start a bank in which nobody else does anything."""
     folder = tmp_path_factory.mktemp("arena")
-    with books_of(folder, postgres) as books, a_bank(folder, books) as bank:
+    with (
+        books_of(folder, postgres, plans=plans) as books,
+        a_bank(folder, books) as bank,
+    ):
         yield bank
 
 

@@ -216,7 +216,8 @@ async def test_the_limit_counts_keys_and_not_addresses(two: Two) -> None:
         refilled = 1 + (time.monotonic() - began) / 2  # 30 a minute
 
         assert set(answers) == {None, "RATE_LIMITED"}
-        assert 30 <= answers.count(None) <= 30 + refilled
+        # What signing in took may not be back yet.
+        assert 28 <= answers.count(None) <= 30 + refilled
         assert await code(two.second, other, others) is None
         assert await code(two.bank.url, phone, token) is None
 

@@ -193,6 +193,19 @@ async def test_a_phone_with_a_wrong_clock_works_with_the_servers_nonce(
         await check(room, phone.proof(nonce=5))
 
 
+async def test_the_nonce_of_answers_is_one_for_a_window_and_another_in_the_next(
+    room: Room,
+) -> None:
+    first, again = room.callers.nonce(), room.callers.nonce()
+    room.clock.move(seconds=120)
+    later = room.callers.nonce()
+
+    assert first == again
+    assert later != first
+    assert room.proofs.is_current(first)
+    assert room.proofs.is_current(later)
+
+
 async def test_a_bank_may_demand_its_nonce(room: Room) -> None:
     strict = room.settings.model_copy(update={"dpop_nonce": "required"})
     asking = await open_room(strict, room.clock, room.vault)

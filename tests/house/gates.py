@@ -25,9 +25,10 @@ INTERRUPTED = 130
 CLOSING = re.compile(r"(SQLite|PostgreSQL): ")
 # Each worker of pytest rewrites every test unless it was done before: once is enough.
 GATHER = (sys.executable, "-m", "pytest", "-q", "--collect-only", "tests")
-# On PostgreSQL two rooms are left to `make test`, and what has nothing there but slow
+# On PostgreSQL four rooms are left to `make test`, and what has nothing there but slow
 # ones is not even gathered, which each worker would do.
-LEFT = "auth", "schema", "attacks", "conformance", "journeys", "phone", "sandbox"
+ROOMS = "auth", "integrations", "notifications", "schema"
+LEFT = *ROOMS, "attacks", "conformance", "journeys", "phone", "sandbox"
 ELSEWHERE = " ".join(f"--ignore=tests/{name}" for name in LEFT)
 NOT_HERE = "not twice", "not slow"  # what `make test` runs, and the check does not
 
@@ -119,6 +120,7 @@ def lanes(make: str) -> tuple[Lanes, Gate]:
     ours = (make, "--no-print-directory")
     here, there = NOT_HERE
     parts = (f"SPARE=and {here}", f"LEAVE=and {there}", f"ELSEWHERE={ELSEWHERE}")
+    beside = "TOGETHER=1"  # and so many workers a core for PostgreSQL
     return (
         (
             Gate("format", (f"{BIN}/ruff", "format", "--check", ".")),
@@ -126,10 +128,12 @@ def lanes(make: str) -> tuple[Lanes, Gate]:
             Gate("types", (f"{BIN}/mypy",)),
             Gate("layers", (f"{BIN}/lint-imports",)),
             Gate("floors", (*ours, "complete")),
+        ),
+        (
+            Gate("bench", (sys.executable, "-m", "bench", "--smoke")),
             Gate("gather", GATHER),
         ),
-        (Gate("bench", (sys.executable, "-m", "bench", "--smoke")),),
-    ), Gate("tests", (*ours, "test", "ARGS=", *parts))
+    ), Gate("tests", (*ours, "test", "ARGS=", *parts, beside))
 
 
 def main(make: str) -> int:

@@ -78,4 +78,5 @@ def test_the_check_asks_for(gate: str) -> None:
     assert tests.command[2:] == (
         *("test", "ARGS=", "SPARE=and not twice", "LEAVE=and not slow"),
         f"ELSEWHERE={ELSEWHERE}",
+        "TOGETHER=1",
     )

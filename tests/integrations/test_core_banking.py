@@ -307,3 +307,7 @@ async def test_a_core_that_proves_its_books_can_be_frozen(core: CoreBank) -> Non
     await core.unfreeze("the sum is right")
     assert isinstance(await core.transfer(an_op(), asha, ben, inr(1), RENT), Ok)
     assert all(isinstance(proof, Proof) for proof in core.proofs())
+
+
+def test_no_name_shows_in_the_repr_of_a_narrative() -> None:
+    assert not any(name in repr(RENT) for name in ("Asha Rao", "Ben Okafor"))

@@ -137,7 +137,7 @@ async def test_a_blocked_account_is_not_held_although_the_core_would(
 
     outcome = await town.core.hold(an_op(), asha, inr(1), RENT)
 
-    assert outcome == Rejected(PortCode.ACCOUNT_BLOCKED)
+    assert outcome == Rejected(PortCode.ACCOUNT_BLOCKED, unasked=True)
     assert await town.figures(asha) == (1000, 0)
 
 
@@ -191,7 +191,7 @@ async def test_the_core_is_not_asked_to_mix_currencies(town: Town) -> None:
 
     outcome = await town.core.transfer(an_op(), asha, yen, inr(1), RENT)
 
-    assert outcome == Rejected(PortCode.CURRENCY_MISMATCH)
+    assert outcome == Rejected(PortCode.CURRENCY_MISMATCH, unasked=True)
     assert await town.figures(asha) == (1000, 0)
 
 

@@ -101,6 +101,19 @@ async def test_a_read_out_of_contract_is_an_outage(answer: object) -> None:
     assert type(raised.value).__name__ in {"ContractBroken", "Outage", "AuthFailed"}
 
 
+@pytest.mark.parametrize("status", [403, 500, 503])
+async def test_a_part_at_which_the_core_fails_is_no_silence_of_the_core(
+    status: int,
+) -> None:
+    failed = {"requestId": 2, "statusCode": status, "body": "{}"}
+
+    with pytest.raises(ContractBroken):
+        await asked(
+            {"/v1/batches": [*batch(ACCOUNT), failed]},
+            lambda core: core.balances(["7", "8"]),
+        )
+
+
 async def test_a_404_of_a_proxy_is_not_a_customer_without_accounts() -> None:
     nobody = CoreCustomer(CustomerId.new(), "1")
 

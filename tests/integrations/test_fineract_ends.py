@@ -84,6 +84,38 @@ async def test_a_capture_is_undone_once(town: Town) -> None:
     assert [row.status for row in look.rows] == ["REVERSED", "BOOKED"]
 
 
+@pytest.mark.parametrize("way", ["capture", "transfer"])
+async def test_a_reversal_that_waits_for_a_checker_is_not_done(
+    town: Town, way: str
+) -> None:
+    asha, ben = await town.account(1000), await town.account()
+    if way == "capture":
+        posting = await town.captured(asha, 300)
+    else:
+        sent = await town.core.transfer(an_op(), asha, ben, inr(300), RENT)
+        posting = value_of(sent)
+    op = an_op()
+    town.rig.turn(queued=1)
+
+    queued = await town.core.reverse(op, posting, "returned")
+    again = await town.core.reverse(op, posting, "returned")
+
+    assert isinstance(queued, Unknown)
+    assert isinstance(again, Unknown)
+    assert await town.figures(asha) == (700, 0)
+
+
+async def test_a_block_that_waits_for_a_checker_is_not_there(town: Town) -> None:
+    asha = await town.account(1000)
+    town.rig.turn(queued=1)
+
+    queued = await town.core.set_state(an_op(), asha, AccountState.BLOCKED)
+
+    assert isinstance(queued, Unknown)
+    (look,) = await town.core.look([asha], 5)
+    assert look.state is AccountState.OPEN
+
+
 async def test_a_transfer_is_sent_back_once_whoever_asks(town: Town) -> None:
     asha, ben = await town.account(1000), await town.account()
     posting = value_of(await town.core.transfer(an_op(), asha, ben, inr(300), RENT))
@@ -144,7 +176,7 @@ async def test_a_closed_account_stays_closed(town: Town) -> None:
 
     outcome = await town.core.set_state(an_op(), asha, AccountState.OPEN)
 
-    assert outcome == Rejected(PortCode.ACCOUNT_CLOSED)
+    assert outcome == Rejected(PortCode.ACCOUNT_CLOSED, unasked=True)
 
 
 async def test_the_password_is_read_from_a_file_that_must_be_there(

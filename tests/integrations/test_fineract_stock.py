@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from app.integrations.core_banking import Look, fineract
-from app.integrations.core_banking.fineract import Fineract
+from app.integrations.core_banking.fineract import Fineract, looking, questions
+from app.integrations.outcome import ContractBroken
 from tests.integrations.fineract_answers import ACCOUNT, a_row, asked, batch
 from tests.integrations.fineract_world import RENT, Town, an_op, inr
 
@@ -117,7 +118,7 @@ async def test_an_account_with_too_many_rows_is_asked_about_by_its_pages(
     assert f"savingsaccounts/{refs[1]}?".encode() in asked[0].body
 
 
-async def test_an_answer_beyond_the_limit_is_asked_for_only_once(
+async def test_what_is_beyond_the_limit_is_halved_until_it_fits(
     stock: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refs = [await stock.account(500_000, history=120) for _ in range(2)]
@@ -126,10 +127,78 @@ async def test_an_answer_beyond_the_limit_is_asked_for_only_once(
 
     async with stock.again() as bank:
         first, cold = await cost(bank, refs)
+        second, halved = await cost(bank, refs)
+        third, warm = await cost(bank, refs)
+
+    assert (cold, halved, warm) == (5, 4, 3)
+    assert shown(first) == shown(second) == shown(third) == shown(whole)
+
+
+async def test_one_long_account_takes_the_short_way_from_no_other(
+    stock: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = await stock.account(500_000, history=300)
+    refs = [await stock.account(1), long, await stock.account(2)]
+    whole = await stock.core.look(refs, 5)
+    monkeypatch.setattr(fineract, "ANSWER_BYTES_MAX", 64 * 1024)
+
+    async with stock.again() as bank:
+        first, cold = await cost(bank, refs)
+        second, warm = await cost(bank, refs)
+        batch, search = stock.rig.tap.requests[-2:]
+
+    assert (cold, warm) == (6, 2)
+    assert shown(first) == shown(second) == shown(whole)
+    assert [f"savingsaccounts/{ref}?".encode() in batch.body for ref in refs] == [
+        True,
+        False,
+        True,
+    ]
+    assert f"savingsaccounts/{long}{OWN}" in search.target
+
+
+async def test_one_slow_account_takes_the_look_from_no_other(
+    stock: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refs = [await stock.account(1), await stock.account(500_000, history=300)]
+    monkeypatch.setattr(questions, "PATIENCE_S", 1.0)
+
+    async with stock.again() as bank:
+        whole = await bank.core.look(refs, 5)
+        stock.rig.rule("/v1/batches", kind="latency", latency_ms=2_000, count=1)
+        first, silent = await cost(bank, refs)
         second, warm = await cost(bank, refs)
 
-    assert (cold, warm) == (5, 3)
+    assert (silent, warm) == (4, 2)
     assert shown(first) == shown(second) == shown(whole)
+
+
+async def test_a_core_that_was_slow_with_little_is_asked_the_short_way_again(
+    stock: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refs = [await stock.account(1), await stock.account(500_000, history=90)]
+    monkeypatch.setattr(questions, "PATIENCE_S", 1.0)
+
+    async with stock.again() as bank:
+        await bank.core.look(refs, 5)
+        stock.rig.rule("/v1/batches", kind="latency", latency_ms=2_000, count=1)
+        _looks, silent = await cost(bank, refs)
+        _looks, warm = await cost(bank, refs)
+
+    assert (silent, warm) == (4, 1)
+
+
+async def test_a_search_at_which_the_core_fails_is_no_silence_of_the_core(
+    stock: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "HISTORY_MAX", 20)
+    long, other = await stock.account(500_000, history=30), await stock.account(1)
+    await stock.core.look([long], 5)
+    route = "/v1/savingsaccounts/{savingsId}/transactions/search"
+    stock.rig.rule(route, kind="http-status", reply=500, count=1)
+
+    with pytest.raises(ContractBroken):
+        await stock.core.look([other, long], 5)
 
 
 async def test_an_account_that_comes_without_its_rows_is_searched() -> None:
@@ -147,3 +216,54 @@ async def test_an_account_that_comes_without_its_rows_is_searched() -> None:
 
     assert [row.narration for row in first.rows] == ["Salary"]
     assert first == second
+
+
+# ------------------------------------------------------------------ details of rows
+
+
+async def test_details_that_no_batch_takes_are_not_asked_for_one_by_one() -> None:
+    untaken = [{"requestId": at, "statusCode": 501, "body": "no such"} for at in (1, 2)]
+    routes: dict[str, object] = {
+        "/transactions/search": {"total": 2, "content": [a_row(id=14), a_row()]},
+        "/v1/batches": untaken,
+        "/transactions/1": (500, ""),
+    }
+
+    page = await asked(routes, lambda core: core.older("7", "0.99"))
+
+    assert [row.kind for row in page.rows] == ["CASH", "CASH"]
+
+
+async def test_a_note_in_a_list_does_not_say_that_lists_tell_of_transfers() -> None:
+    op = an_op()
+    detail = {"transfer": {"id": 5, "transferDescription": f"6p:{op.id} Rent"}}
+    rows = [a_row(id=14, note="Salary"), a_row()]
+    routes: dict[str, object] = {
+        "/transactions/search": {"total": 2, "content": rows},
+        "/v1/batches": batch(detail),
+    }
+
+    page = await asked(routes, lambda core: core.older("7", "0.99"))
+
+    assert [(row.narration, row.op) for row in page.rows] == [
+        ("Salary", None),
+        ("Rent", op.id),
+    ]
+
+
+async def test_details_are_asked_for_so_many_in_a_call(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "DETAILS_MAX", 2)
+    ref = await town.account(1000)
+    number = town.rig.found(ref)["accountNo"]
+    for _ in range(5):
+        path = f"/_fineract/accounts/{number}/rows"
+        body = {"kind": "deposit", "amount": "1.25"}
+        town.rig.world.post(path, json=body).raise_for_status()
+
+    first, cold = await cost(town, [ref], 10)
+    second, warm = await cost(town, [ref], 10)
+
+    assert (cold, warm) == (1 + 3, 1)
+    assert [len(look.rows) for look in (*first, *second)] == [6, 6]

@@ -125,7 +125,8 @@ async def test_a_status_that_may_follow_the_work_is_unknown_and_never_sent_twice
 
     assert found == Unknown(f"status {status}")
     assert len(raw.requests) == 1
-    assert partner.breaker.success_rate() == 0.0
+    is_well = status == 425  # it works on this key, and says so at once
+    assert partner.breaker.success_rate() == float(is_well)
 
 
 async def test_503_is_not_sent_only_where_the_partner_refuses_before_work() -> None:
@@ -338,7 +339,8 @@ async def test_a_call_carries_the_request_id_and_the_log_no_body() -> None:
         "duration_ms": 0,
         "op_id": None,
     }
-    assert not any(word in f"{lines}{secret!r}" for word in ("482913", "s3cret"))
+    hidden = "482913", "s3cret", "91/5"
+    assert not any(word in f"{lines}{ask!r}{secret!r}" for word in hidden)
 
 
 async def test_a_cancelled_call_frees_its_lane_and_blames_nobody() -> None:

@@ -160,3 +160,7 @@ async def test_never_seen_is_passed_on_with_how_far_the_core_is_believed() -> No
     )
     assert await keeps.status(OP, CONTEXT) == unseen
     assert await forgets.status(OP, CONTEXT) == unseen
+
+
+def test_no_name_shows_in_the_repr_of_an_order() -> None:
+    assert not any(name in repr(ORDER) for name in (ORDER.payer_name, ORDER.payee_name))

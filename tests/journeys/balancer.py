@@ -77,11 +77,12 @@ class Balancer:
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(ANSWER_S):
                 reader, writer = await asyncio.open_connection(_HOST, port)
-                ask = f"GET /readyz HTTP/1.1\r\nHost: {_HOST}\r\nConnection: close\r\n"
-                writer.write(f"{ask}\r\n".encode())
-                said = await reader.readline()
-                writer.close()
-                return said
+                try:
+                    ask = "GET /readyz HTTP/1.1\r\nConnection: close\r\n"
+                    writer.write(f"{ask}Host: {_HOST}\r\n\r\n".encode())
+                    return await reader.readline()
+                finally:
+                    writer.close()
         return b""
 
     # -------------------------------------------------------------- lines
@@ -90,13 +91,16 @@ class Balancer:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """Join a caller with the next process that is ready."""
-        with suppress(OSError):
+        try:
             for _ in self._ready:
                 port = next(self._turn)
                 if self._ready[port]:
                     await self._joined(reader, writer, port)
                     break
-        writer.close()
+        except OSError:
+            pass  # the process behind went away: so does this line
+        finally:
+            writer.close()
 
     async def _joined(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int

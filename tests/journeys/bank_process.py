@@ -105,6 +105,7 @@ def environment(
     url = books.url if books is not None else f"sqlite://{FILE}"
     kept = {name: value for name, value in os.environ.items() if "SIXPENCE" not in name}
     return kept | {
+        "SIXPENCE_QUERY_PLANS": str(books is None or books.plans),
         "PYTHONPATH": str(ROOT),
         "SIXPENCE_PORT": str(port),
         "SIXPENCE_PUBLIC_URL": f"http://localhost:{port}",

@@ -36,11 +36,12 @@ class Books:
     """The database of a bank that runs in processes of its own: only ever read.
 
     Its money is in the core of that name: in the same database, or in the outside
-    world's double of Fineract.
+    world's double of Fineract. Its queries run by compiled plans, or without.
     """
 
     url: str
     core: str = EMBEDDED
+    plans: bool = True
 
     @property
     def engine(self) -> str:
@@ -85,15 +86,15 @@ class Books:
 
 @contextmanager
 def books_of(
-    folder: Path, server: Server | None, core: str = EMBEDDED
+    folder: Path, server: Server | None, core: str = EMBEDDED, *, plans: bool = True
 ) -> Iterator[Books]:
     """Give the books of one bank: a file in its folder, or a database of its own."""
     if server is None:
-        yield Books(f"sqlite://{folder / FILE}", core)
+        yield Books(f"sqlite://{folder / FILE}", core, plans)
         return
     name = server.fresh()
     try:
-        yield Books(server.url(name), core)
+        yield Books(server.url(name), core, plans)
     finally:
         server.drop(name)
 

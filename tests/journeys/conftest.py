@@ -20,6 +20,7 @@ from tests.journeys.bank_process import BankProcess, a_bank
 from tests.journeys.books import Books, books_of
 from tests.journeys.planted import Pocket, known_to_people, leaked, texted
 from tests.journeys.way_back import Story, Town, a_town
+from tests.rounds import quick_pins
 
 if TYPE_CHECKING:
     from tests.journeys.durable import Durable
@@ -101,8 +102,9 @@ async def story(
     town: Town, record_property: Callable[[str, object], None]
 ) -> AsyncIterator[Story]:
     """Give a story in that bank; at its end the books balance."""
-    async with AsyncExitStack() as stack:
-        yield Story(town, stack)
+    with quick_pins():
+        async with AsyncExitStack() as stack:
+            yield Story(town, stack)
     assert await broken_proofs() == []
     record_property("books", "balanced")
 

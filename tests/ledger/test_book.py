@@ -12,7 +12,7 @@ from app.ids import CustomerId, uuid7
 from app.ledger import ops, reading
 from app.ledger.book import Book, Opening
 from app.ledger.errors import Frozen, Refused
-from app.ledger.lines import Words
+from app.ledger.lines import Words, line_of
 from app.ledger.ops import Op
 from app.ledger.posting import AMOUNT_MAX, No, State
 from app.ledger.reading import LineQuery
@@ -51,7 +51,7 @@ async def test_a_transfer_moves_money_and_makes_a_row_on_both_sides(
     assert await figures(asha) == (750, 0, 2)
     assert await figures(ben) == (250, 0, 1)
     rows = await reading.page([asha, ben], LineQuery(first=1))
-    found = {line.account: line for line, _currency in rows}
+    found = {line.account: line for line in map(line_of, rows)}
     assert {line.journal for line in found.values()} == {answer.journal}
     assert found[asha].counterparty == ("Ben Okafor", "••••2222")
     assert found[ben].counterparty == ("Asha Rao", "••••1111")
@@ -206,6 +206,24 @@ async def test_a_blocked_or_closed_account_moves_nothing(
     assert await figures(asha) == (1000, 0, 1)
 
 
+@pytest.mark.parametrize("payer_first", [True, False])
+async def test_the_last_of_the_money_to_a_blocked_account_is_refused_for_the_block(
+    book: Book, *, payer_first: bool
+) -> None:
+    first, second = await an_account(book, 1000), await an_account(book, 1000)
+    payer, payee = (first, second) if payer_first else (second, first)
+    await book.transfer(an_op(), first, second, inr(1), RENT)  # both are known by now
+    await book.transfer(an_op(), second, first, inr(1), RENT)
+    await book.set_state(an_op(), payee, State.BLOCK_CREDIT)
+    before = await sizes()
+
+    said = await refused(book.transfer(an_op(), payer, payee, inr(1000), RENT))
+
+    assert said is No.ACCOUNT_BLOCKED
+    assert await sizes() == before
+    assert await figures(payer) == (1000, 0, 3)
+
+
 async def test_an_account_with_money_or_closed_already_is_not_closed(
     book: Book,
 ) -> None:
@@ -289,7 +307,8 @@ async def test_a_reversal_gives_the_money_back_once(book: Book) -> None:
     assert (again, twice) == (No.VALIDATION, No.VALIDATION)
     assert await figures(payer) == (1000, 0, 3)
     assert await figures(payee) == (0, 0, 2)
-    lines = [line for line, _ in await reading.page([payee], LineQuery(first=9))]
+    rows = await reading.page([payee], LineQuery(first=9))
+    lines = [line_of(row) for row in rows]
     assert [(one.kind, one.direction, one.status) for one in lines] == [
         ("REVERSAL", "OUT", "BOOKED"),
         ("TRANSFER", "IN", "REVERSED"),
@@ -327,7 +346,8 @@ async def test_an_opening_balance_comes_from_equity_and_cash_from_the_nostro(
         ("cash.nostro.INR", -50),
         ("equity.opening.INR", -700),
     ]
-    lines = [line for line, _ in await reading.page([account], LineQuery(first=9))]
+    read = await reading.page([account], LineQuery(first=9))
+    lines = [line_of(row) for row in read]
     assert {(one.kind, one.counterparty) for one in lines} == {
         ("OTHER", (None, None)),
         ("CASH", (None, None)),

@@ -11,7 +11,7 @@ from app.ledger import reading
 from app.ledger.book import Book
 from app.ledger.errors import Refused
 from app.ledger.holds import Holds
-from app.ledger.lines import Line, Words
+from app.ledger.lines import Line, Words, line_of
 from app.ledger.posting import No, State
 from app.ledger.reading import LineQuery
 from app.money import Money
@@ -22,9 +22,9 @@ from tests.ledger.world import an_account, an_op, figures, inr, sizes
 SHOP = Words(narration="Shop", rail="IMPS", payee=("Shop", "••••7777"))
 
 
-async def line_of(account: UUID) -> Line:
+async def newest(account: UUID) -> Line:
     rows = await reading.page([account], LineQuery(first=1))
-    return rows[0][0]
+    return line_of(rows[0])
 
 
 async def test_held_money_cannot_be_spent_and_shows_as_pending(
@@ -36,7 +36,7 @@ async def test_held_money_cannot_be_spent_and_shows_as_pending(
 
     assert (answer.account, answer.amount, answer.currency) == (asha, 600, "INR")
     assert await figures(asha) == (1000, 600, 2)
-    line = await line_of(asha)
+    line = await newest(asha)
     assert (line.status, line.amount, line.running_balance) == ("PENDING", 600, None)
     assert (line.booked_at, line.value_on) == (None, None)
     with pytest.raises(Refused) as caught:
@@ -51,12 +51,12 @@ async def test_a_capture_books_the_same_row_and_frees_the_rest(
     account = await an_account(book, 1000, owner=asha)
     op = an_op()
     await holds.hold(op, account, inr(600), SHOP)
-    pending = await line_of(account)
+    pending = await newest(account)
 
     answer = await holds.capture(an_op(), op.id, "INR", inr(450))
 
     assert await figures(account) == (550, 0, 3)
-    line = await line_of(account)
+    line = await newest(account)
     assert (line.id, line.created_at) == (pending.id, pending.created_at)
     assert (line.status, line.amount, line.running_balance) == ("BOOKED", 450, 550)
     assert line.journal == answer.journal
@@ -74,7 +74,7 @@ async def test_a_release_frees_all_and_keeps_the_row_as_declined(
     await holds.release(an_op(), op.id, "INR")
 
     assert await figures(asha) == (1000, 0, 3)
-    line = await line_of(asha)
+    line = await newest(asha)
     assert (line.status, line.amount, line.booked_at) == ("DECLINED", 600, None)
 
 
@@ -207,7 +207,7 @@ async def test_a_captured_hold_can_be_reversed(book: Book, holds: Holds) -> None
     await book.reverse(an_op(), answer.journal, "Returned")
 
     assert await figures(asha) == (1000, 0, 4)
-    assert (await line_of(asha)).kind == "REVERSAL"
+    assert (await newest(asha)).kind == "REVERSAL"
 
 
 async def test_an_unknown_rail_holds_against_what_is_unmatched(

@@ -3,11 +3,10 @@
 import asyncio
 import contextlib
 import io
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-import structlog
 
 from app import database, telemetry, worker
 from app.auth.actor import Actor
@@ -101,13 +100,12 @@ async def test_a_bank_without_traffic_writes_nothing_for_pushes(bank: Bank) -> N
 
 
 @pytest.fixture
-def journal() -> Iterator[io.StringIO]:
+def journal() -> io.StringIO:
     """Write logs into a journal, whoever wrote them elsewhere before."""
     found = io.StringIO()
     with contextlib.redirect_stderr(found):
         telemetry.configure("json", "debug")
-    yield found
-    structlog.reset_defaults()
+    return found
 
 
 async def test_nothing_planted_is_in_the_logs(

@@ -4,8 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from app import database
+from app.accounts.account import MOVED, Account
 from app.auth.challenge import Challenge
 from app.clock import StoppedClock
+from app.database import Tx
 from app.payments.lifecycle import State
 from app.payments.payment import Payment
 from app.settings import Settings
@@ -57,3 +60,16 @@ async def nothing_moved(town: Town, payment: Payment) -> None:
     assert await town.bank.available(town.current) == 100_000
     assert await town.bank.available(town.bens) == 0
     assert town.bank.line.sent == []
+
+
+async def give_away(account: Account) -> None:
+    """Withdraw an account as linking does once the core lists it for another."""
+
+    async def work(tx: Tx) -> None:
+        await tx.rows(
+            "UPDATE account SET core = $2 WHERE id = $1 RETURNING id",
+            account.id,
+            MOVED,
+        )
+
+    await database.transaction(work, name="tests.give_away")

@@ -14,6 +14,7 @@ from app.auth.signing import Purpose
 from app.clock import StoppedClock
 from app.errors import ErrorCode, NotAllowed
 from app.ids import ChallengeId
+from app.payments.draft import PayeeFacts
 from app.payments.lifecycle import State, Status
 from app.payments.payment import StepDetail
 from tests.payments.conftest import nothing_moved, waiting
@@ -272,3 +273,11 @@ async def test_the_evidence_of_an_approval_verifies_offline_years_later(
     )
     signature = signing.unb64u(kept["deviceSignature"])
     assert signing.is_signed(town.asha.key.public_key(), signature, message)
+
+
+def test_neither_name_nor_address_shows_in_the_repr_of_a_payee() -> None:
+    facts = PayeeFacts(
+        address="50100000000001", bank_code=None, name="Ben Okafor", scheme="INTERNAL"
+    )
+
+    assert not any(word in repr(facts) for word in (facts.address, facts.name))

@@ -1,7 +1,7 @@
 """COMMIT was done and its answer never came: a repeat finds the truth.
 
 Every transaction of a payment loses its answer once: create, those that judge the
-approval, approve, lease, the core's own booking, conclude.
+approval, approve with the lease, the core's own booking, conclude.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.only("postgres")
 T = TypeVar("T")
-COMMITS = 6
-RAIL_COMMITS = 10  # create to approve, then lease, hold, order, capture
+COMMITS = 5
+RAIL_COMMITS = 8  # create to approve with the lease, then hold, order, capture
 
 
 @pytest.fixture

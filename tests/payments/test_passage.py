@@ -278,7 +278,7 @@ async def test_one_payment_that_fails_does_not_keep_the_others_waiting(
     class Broken:
         """Fails for one payment only."""
 
-        def __init__(self, work: Callable[[PaymentId], Awaitable[None]]) -> None:
+        def __init__(self, work: Callable[[PaymentId], Awaitable[object]]) -> None:
             self._work = work
 
         async def advance(self, payment: PaymentId) -> None:
@@ -323,7 +323,6 @@ POINTS = [
     for name in (
         "payments.create",
         "payments.approve",
-        "payments.lease",
         "the core",
         "payments.conclude",
     )

@@ -1,7 +1,7 @@
 """Rows of accounts and payments point at each other, and only at the caller's own."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields
 from typing import Any, cast
 
 import pytest
@@ -16,7 +16,7 @@ from app.money import Money
 from app.payments.payment import Payment
 from app.schema.context import Context
 from tests.accounts.world import an_op
-from tests.payments.conftest import waiting
+from tests.payments.conftest import give_away, waiting
 from tests.payments.handset import Phone
 from tests.payments.town import Town
 from tests.payments.wire import SCHEMA, context_of
@@ -46,16 +46,26 @@ class WithRows:
         return getattr(self.bank, name)
 
 
+async def asked(
+    town: Town, phone: Phone, document: str, core: object = None, **variables: object
+) -> dict[str, Any]:
+    """Ask for a customer in a bank that shows rows."""
+    plain = context_of(town, phone)
+    shown = Context(bank=WithRows(town, core), actor=plain.actor, request_id="request")  # type: ignore[arg-type]  # a part of it
+    result = await SCHEMA.execute(
+        document, variable_values=variables, context_value=shown
+    )
+    assert result.errors is None, result.errors
+    assert result.data is not None
+    return cast("dict[str, Any]", result.data["me"])
+
+
 async def accounts_of(
     town: Town, phone: Phone, core: object = None, **variables: object
 ) -> list[dict[str, Any]]:
     """Ask for the rows of a customer's accounts."""
-    plain = context_of(town, phone)
-    shown = Context(bank=WithRows(town, core), actor=plain.actor, request_id="request")  # type: ignore[arg-type]  # a part of it
-    result = await SCHEMA.execute(ROWS, variable_values=variables, context_value=shown)
-    assert result.errors is None, result.errors
-    assert result.data is not None
-    return cast("list[dict[str, Any]]", result.data["me"]["accounts"])
+    found = await asked(town, phone, ROWS, core, **variables)
+    return cast("list[dict[str, Any]]", found["accounts"])
 
 
 async def rows_of(
@@ -188,14 +198,20 @@ class Telling:
     ) -> dict[str, list[CoreTxn]]:
         """Give the rows of the core, declined."""
         found = await self.core.transactions(refs, query)
-        dollar = Money(1, "USD")
+        told = {
+            "status": "DECLINED",
+            "decline_code": self.code,
+            "original": Money(1, "USD"),
+        }
         return {
-            ref: [
-                replace(row, status="DECLINED", decline_code=self.code, original=dollar)
-                for row in rows
-            ]
+            ref: [CoreTxn(**told_of(row) | told) for row in rows]
             for ref, rows in found.items()
         }
+
+
+def told_of(row: CoreTxn) -> dict[str, Any]:
+    """Give what a core tells of a row."""
+    return {one.name: getattr(row, one.name) for one in fields(row)}
 
 
 @pytest.mark.parametrize(
@@ -209,3 +225,44 @@ async def test_a_core_that_tells_more_is_shown_as_far_as_the_contract_has_words(
     row = (await rows_of(town, town.asha, core=told))[0]
 
     assert (row["declineReason"], row["original"]) == (shown, {"minorUnits": "1"})
+
+
+LIST = """{ me { payments { nodes { status transaction { id } from {
+  id name maskedNumber status canDebit canCredit number bankCode
+  balance { available { minorUnits } } lowBalanceAlert { minorUnits }
+  miniStatement { id } transactions { nodes { id } stale } } } } } }"""
+
+
+async def test_payments_from_an_account_that_was_given_away_are_listed_without_figures(
+    town: Town,
+) -> None:
+    await town.bank.pay(town.asha, town.to_ben(100_00))
+    await town.bank.pay(town.asha, town.to_savings(500))
+    await town.bank.pay(town.asha, town.to_ben(1, from_account=str(town.savings.id)))
+    await give_away(town.current)
+
+    shown = (await asked(town, town.asha, LIST))["payments"]["nodes"]
+
+    assert [one["status"] for one in shown] == ["SETTLED"] * 3
+    kept, *gone = shown
+    assert (kept["from"]["id"], kept["from"]["status"]) == (
+        str(town.savings.id),
+        "ACTIVE",
+    )
+    assert kept["from"]["balance"] == {"available": {"minorUnits": "499"}}
+    assert kept["transaction"] in kept["from"]["miniStatement"]
+    nowhere = {
+        "id": str(town.current.id),
+        "name": town.current.name,
+        "maskedNumber": town.current.masked_number,
+        "status": "CLOSED",
+        "canDebit": False,
+        "canCredit": False,
+        "number": None,
+        "bankCode": None,
+        "balance": None,
+        "lowBalanceAlert": None,
+        "miniStatement": [],
+        "transactions": {"nodes": [], "stale": True},
+    }
+    assert gone == [{"status": "SETTLED", "transaction": None, "from": nowhere}] * 2

@@ -10,9 +10,9 @@ from app.database import Tx
 from app.payments.lifecycle import State, Status
 from app.payments.payment import Payment
 from app.realtime.facts import PaymentChanged
+from tests.payments.faults import Fault
 from tests.payments.line import Killed
 from tests.payments.rail_town import ALL, RailTown, counted
-from tests.payments.scythe import Scythe, at
 from tests.payments.world import facts_of
 
 STOPPED = (
@@ -112,15 +112,14 @@ async def test_an_emergency_stop_whose_process_dies_still_keeps_the_money(
 
 
 async def test_what_had_no_undo_time_was_handed_over_and_goes_on(
-    rail_town: RailTown, monkeypatch: pytest.MonkeyPatch
+    rail_town: RailTown,
 ) -> None:
     object.__setattr__(rail_town.track.caps, "undo_first_s", 0)
-    scythe = Scythe(at("before payments.lease", rail_town.faults))
-    monkeypatch.setattr(database, "transaction", scythe.transaction)
+    rail_town.faults.plan("hold", Fault.KILLED_BEFORE)
     approved = await rail_town.pay()
-    assert (approved.state, approved.not_before) == (State.APPROVED, None)
+    assert (approved.state, approved.not_before) == (State.HOLDING, None)
 
     await write("UPDATE customer SET status = 'LOCKED_BY_CUSTOMER'")
-    await rail_town.pass_time(1)
+    await rail_town.pass_time(61)
 
     assert (await rail_town.now(approved)).state is State.SETTLED

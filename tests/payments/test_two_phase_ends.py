@@ -74,8 +74,8 @@ async def test_who_asks_for_an_end_names_what_it_ends(rail_town: RailTown) -> No
 
     ((_, _, hold),) = await ops_of(paid.id, Kind.HOLD)
     ((_, _, capture),) = await ops_of(paid.id, Kind.CAPTURE)
-    told = {kind: context.earlier for kind, context in rail_town.faults.asked}
-    assert told == {OpKind.CAPTURE: hold, OpKind.REVERSE: capture}
+    told = {kind: (one.earlier, one.hold) for kind, one in rail_town.faults.asked}
+    assert told == {OpKind.CAPTURE: (hold, None), OpKind.REVERSE: (capture, hold)}
     assert (await rail_town.now(paid)).status is Status.REVERSED
 
 

@@ -6,7 +6,7 @@ import strawberry
 
 from app.bank import Bank as WholeBank
 from app.schema import refusals, root
-from app.schema.accounts.accounts import CustomerFields as AccountFields
+from app.schema.accounts.owned import CustomerFields as AccountFields
 from app.schema.auth import challenges, passkeys
 from app.schema.context import Context
 from app.schema.payments import (

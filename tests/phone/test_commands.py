@@ -7,12 +7,15 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from mock_mobile_client import documents
 from mock_mobile_client.__main__ import app
 from mock_mobile_client.journeys import SCENARIO
 from tests.phone.conftest import Fake
+
+pytestmark = pytest.mark.slow  # begun first: waits long
 
 
 def invoke(arguments: list[str]) -> Result:
@@ -51,6 +54,7 @@ async def test_a_failed_demo_exits_one_with_the_request_id(
     assert "request req-1" in ran.output
 
 
+@pytest.mark.twice
 async def test_the_demo_speaks_json_to_scripts(fake: Fake, tmp_path: Path) -> None:
     ran = await run(fake, tmp_path, "demo", "--json")
 

@@ -9,6 +9,8 @@ from mock_mobile_client.world_clock import SKIPPED
 from tests.phone.conftest import ROUNDS, Fake
 from tests.phone.fake_parts import Caller, Node
 
+pytestmark = pytest.mark.slow  # begun first: waits long
+
 QUICK = Setting(iterations=ROUNDS)
 AT_FIRST = [4_825_000, 12_000_000, 931_050]
 

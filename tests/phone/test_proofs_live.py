@@ -14,6 +14,8 @@ from tests.phone import fake_live
 from tests.phone.conftest import ROUNDS, Fake
 from tests.phone.fake_parts import Customer, Node
 
+pytestmark = pytest.mark.slow  # begun first: waits long
+
 QUICK = Setting(iterations=ROUNDS)
 AT_FIRST = [4_825_000, 12_000_000, 931_050]
 

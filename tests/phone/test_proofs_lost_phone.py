@@ -11,6 +11,8 @@ from mock_mobile_client.proofs_lost_phone import proof_06
 from tests.phone.conftest import ROUNDS, Fake
 from tests.phone.fake_parts import Device
 
+pytestmark = pytest.mark.slow  # begun first: waits long
+
 QUICK = Setting(iterations=ROUNDS)
 AT_FIRST = [4_825_000, 12_000_000, 931_050]
 

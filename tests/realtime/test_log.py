@@ -203,9 +203,8 @@ async def test_a_day_never_goes_back_and_a_head_takes_the_later_one(
 
 
 async def test_retention_goes_in_batches_and_its_floor_only_rises(
-    clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+    clock: StoppedClock,
 ) -> None:
-    monkeypatch.setattr(log, "_PRUNE_BATCH", 3)
     ann, ben = CustomerId.new(), CustomerId.new()
     for _ in range(4):
         await record(*(balance_fact(one) for one in (ann, ben, ann)))
@@ -213,7 +212,7 @@ async def test_retention_goes_in_batches_and_its_floor_only_rises(
 
     today = clock.today()
     async with database.watched_statements() as statements:
-        gone = await log.prune(today - timedelta(days=2))
+        gone = await log.prune(today - timedelta(days=2), batch=3)
     again = await log.prune(today - timedelta(days=3))
 
     deletes = [sql for sql in statements if sql.startswith("DELETE")]

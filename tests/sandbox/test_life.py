@@ -12,6 +12,8 @@ import pytest
 
 from tests.sandbox.world import ROOT, address_in
 
+pytestmark = pytest.mark.slow  # begun first: waits long
+
 # A parent that starts the sandbox as the bank does and then waits to be ended.
 PARENT = """
 import subprocess, sys, time

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from app.clock import StoppedClock
+from app.schema import execution
+from app.schema.plan.plans import NoPlans, Plans
 from app.settings import Settings
 from app.vault import Vault
 from tests.conftest import PLAIN
@@ -32,6 +34,18 @@ async def line(
     )
     async with serving(settings) as running:
         yield running
+
+
+# The check goes the first way, `make test` both.
+@pytest.fixture(
+    params=[Plans, pytest.param(NoPlans, marks=pytest.mark.twice)],
+    ids=["plans", "graphql-core"],
+)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type[Plans]:
+    """Let the engines of a test run queries by plans, then all by graphql-core."""
+    chosen: type[Plans] = request.param
+    monkeypatch.setattr(execution, "Plans", chosen)
+    return chosen
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from app.schema.transport.wire import Wire
 from app.settings import Settings
 from tests.realtime.patience import until
 
-WAIT_S = 5.0
+WAIT_S = 15.0
 
 
 @dataclass

@@ -17,8 +17,8 @@ from graphql import (
 )
 
 from app.accounts.account import AccountStatus
-from app.accounts.transactions import Direction, Rail, TransactionKind
-from app.accounts.transactions import TransactionStatus as RowStatus
+from app.accounts.row import Direction, Rail, TransactionKind
+from app.accounts.row import TransactionStatus as RowStatus
 from app.auth.actor import AttestationGrade, DeviceState, Platform
 from app.ids import CustomerId
 from app.integrations.core_banking import AccountKind

@@ -18,14 +18,9 @@ from app.ids import AccountId, CustomerId, TransactionId
 from app.payments.history import History
 from app.realtime import log
 from app.realtime.facts import BalanceChanged, TransactionPosted
-from app.schema.accounts.accounts import (
-    Account,
-    CustomerFields,
-    Transaction,
-    account_node,
-    transaction_node,
-)
+from app.schema.accounts.accounts import Account, Transaction
 from app.schema.accounts.figures import Balance
+from app.schema.accounts.owned import CustomerFields, account_node, transaction_node
 from app.schema.context import Context
 from app.schema.scalars import SCALARS, Node
 from app.settings import Settings

@@ -1,11 +1,9 @@
 """`python -m app documents` at a terminal, and a server whose list is broken."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pytest
-import structlog
 
 from app import main
 from app.settings import Misconfigured
@@ -23,13 +21,12 @@ def terminal(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> Iterator[Terminal]:
+) -> Terminal:
     """Give a terminal without a bank: the command needs none."""
     found = Terminal(tmp_path, a_bank().settings, monkeypatch, capsys)
     found.set("ENV", "test")
     found.set("DOCUMENTS_DIR", str(tmp_path))
-    yield found
-    structlog.reset_defaults()
+    return found
 
 
 def test_each_operation_is_printed_and_written_beside_its_list(

@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.errors import BadRequest
 from app.schema.execution import Call
@@ -16,6 +17,8 @@ from tests.schema.tiny import (
     an_engine,
     asha,
 )
+
+pytestmark = pytest.mark.usefixtures("way")  # by plans, then by graphql-core
 
 
 async def test_a_query_is_answered_with_its_price() -> None:
@@ -127,10 +130,12 @@ async def test_one_broken_field_leaves_the_others_and_the_status() -> None:
     assert codes(answer) == ["INTERNAL"]
 
 
-async def test_an_operation_that_takes_too_long_is_internal() -> None:
-    answer = await asked("{ slow }", bank=a_bank(max_operation_s=0.01))
+async def test_an_operation_that_takes_too_long_is_internal_and_no_bug() -> None:
+    with capture_logs() as said:
+        answer = await asked("{ slow }", bank=a_bank(max_operation_s=0.01))
 
     assert (answer.status, codes(answer)) == (500, ["INTERNAL"])
+    assert [line["event"] for line in said] == ["operation_too_slow"]
 
 
 @pytest.mark.parametrize(

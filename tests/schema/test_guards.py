@@ -14,6 +14,8 @@ from tests.schema.tiny import (
     stranger,
 )
 
+pytestmark = pytest.mark.usefixtures("way")  # by plans, then by graphql-core
+
 
 @pytest.mark.parametrize(
     ("actor", "text", "expected"),

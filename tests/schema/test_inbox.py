@@ -13,6 +13,8 @@ from app.schema.execution import Channel
 from tests.notifications.world import alarm, fcm, money, notifications, signed_out
 from tests.schema.desk import Desk, found_in
 
+pytestmark = pytest.mark.usefixtures("way")  # by plans, then by graphql-core
+
 PAGE = """query Page($first: Int, $after: String) { me {
   streamPosition unreadCount
   inbox(first: $first, after: $after) {

@@ -63,3 +63,118 @@ async def test_signing_in_forgets_what_was_loaded_for_the_stranger() -> None:
 
     assert context.actor is customer
     assert read.asked == [[2], [2]]
+
+
+async def test_who_is_cancelled_takes_a_value_from_nobody_else() -> None:
+    """graphql-core cancels what stands beside a field that failed."""
+    read = Squares()
+    batch, context = Batch("squares", read), a_context(a_bank())
+
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(batch.load(context, 2))
+        second = group.create_task(batch.load(context, 2))
+        await asyncio.sleep(0)
+        first.cancel()
+
+    assert first.cancelled()
+    assert second.result() == 4
+    assert read.asked == [[2]]
+
+
+async def test_a_batch_that_has_begun_is_read_to_its_end_for_nobody() -> None:
+    read = Squares()
+    batch, context = Batch("squares", read), a_context(a_bank())
+
+    async with asyncio.TaskGroup() as group:
+        alone = group.create_task(batch.load(context, 2))
+        await asyncio.sleep(0)
+        alone.cancel()
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    assert alone.cancelled()
+    assert read.asked == [[2]]
+
+
+# ------------------------------------------------------------------ a whole level
+
+
+async def test_a_level_is_read_by_one_call_and_kept_for_the_operation() -> None:
+    read = Squares()
+    batch, context = Batch("squares", read), a_context(a_bank())
+
+    found = await batch.read(context, [2, 3, 2])
+
+    assert found == {2: 4, 3: None}
+    assert await batch.find(context, 2) == 4
+    assert await batch.read(context, [3, 4]) == {3: None, 4: 16}
+    assert read.asked == [[2, 3], [4]]
+
+
+async def test_what_came_with_something_else_is_not_loaded_again() -> None:
+    read = Squares()
+    batch, context = Batch("squares", read), a_context(a_bank())
+    await batch.load(context, 4)
+
+    batch.know(context, {2: 5, 3: None, 4: 17})
+
+    assert await batch.read(context, [2, 3, 4]) == {2: 5, 3: None, 4: 16}
+    assert read.asked == [[4]]
+
+
+async def test_what_fails_fails_for_everybody_who_waits() -> None:
+    async def broken(_context: Context, _keys: Sequence[int]) -> dict[int, int]:
+        await asyncio.sleep(0)
+        raise ConnectionError
+
+    batch, context = Batch("squares", broken), a_context(a_bank())
+
+    found = await asyncio.gather(
+        batch.read(context, [2, 4]),
+        batch.load(context, 4),
+        batch.load(context, 6),
+        return_exceptions=True,
+    )
+
+    assert [type(one) for one in found] == [ConnectionError] * 3
+
+
+async def test_a_level_that_is_given_up_leaves_nobody_waiting() -> None:
+    never = asyncio.Event()
+    asked: list[list[int]] = []
+
+    async def waits(_context: Context, keys: Sequence[int]) -> dict[int, int]:
+        asked.append(list(keys))
+        if len(asked) == 1:
+            await never.wait()
+        return {key: key * key for key in keys}
+
+    batch, context = Batch("squares", waits), a_context(a_bank())
+    async with asyncio.TaskGroup() as group:
+        level = group.create_task(batch.read(context, [2]))
+        await asyncio.sleep(0)
+        beside = group.create_task(batch.find(context, 2))
+        await asyncio.sleep(0)
+        level.cancel()
+
+    assert beside.cancelled()
+    assert await batch.load(context, 2) == 4
+    assert asked == [[2], [2]]
+
+
+async def test_a_long_level_that_is_given_up_leaves_no_later_key_pending() -> None:
+    never = asyncio.Event()
+
+    async def waits(_context: Context, _keys: Sequence[int]) -> dict[int, int]:
+        await never.wait()
+        return {}
+
+    batch, context = Batch("squares", waits), a_context(a_bank())
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        level = group.create_task(batch.read(context, [*range(501)]))
+        await asyncio.sleep(0)
+        last = group.create_task(batch.find(context, 500))
+        await asyncio.sleep(0)
+        level.cancel()
+
+    assert last.cancelled()

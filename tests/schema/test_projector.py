@@ -8,7 +8,7 @@ import pytest
 
 from app.realtime import facts, shots
 from app.schema import root
-from app.schema.plan import projector as projectors
+from app.schema.plan import keys
 from app.schema.plan.projector import Projector, Projectors, Shared
 from tests.realtime.world import NOW, account_shot
 from tests.schema.follower import EVENTS, account_of, every_fact
@@ -217,6 +217,20 @@ def test_what_cannot_be_projected_is_known_when_it_is_compiled(
     assert getattr(found, "why", None) == why
 
 
+async def test_a_condition_that_is_null_is_left_to_the_library_with_its_error() -> None:
+    asked = Question(
+        """subscription($c: Boolean = true) {
+          events { sequence cursor @include(if: $c) } }""",
+        {"c": None},
+    )
+
+    answer = await asked.rendering().answer(an_event(BALANCE))
+
+    assert getattr(asked.projector, "why", None) == "argument"
+    assert answer.body.get("data") is None
+    assert len(answer.body["errors"]) == 1  # type: ignore[arg-type]  # a list
+
+
 async def test_sockets_with_the_same_question_share_the_bytes_of_an_event() -> None:
     text = """subscription S($after: EventCursor, $all: Boolean!) {
       events(after: $after) { sequence @include(if: $all) event { __typename } } }"""
@@ -252,7 +266,7 @@ async def test_an_event_that_is_withheld_is_never_shown_from_what_others_saw() -
 
 
 def test_only_so_many_projectors_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projectors, "_PROJECTORS_MAX", 2)
+    monkeypatch.setattr(keys, "KEPT_MAX", 2)
     known = Projectors(root.SCHEMA)
     texts = [
         f"subscription {{ events {{ n{number}: sequence }} }}" for number in range(3)

@@ -20,6 +20,8 @@ from app.schema.nodes import LOOK_UPS
 from app.settings import Settings
 from tests.schema.tiny import asha
 
+pytestmark = pytest.mark.usefixtures("way")  # by plans, then by graphql-core
+
 ME = """{ me {
   id streamPosition displayName maskedPhone locale timezone
   accounts { id } devices { id } payments { nodes { id } }

@@ -22,6 +22,7 @@ from app.integrations.figures import OlderRows as OlderRows
 from app.integrations.figures import TxnQuery as TxnQuery
 from app.integrations.outcome import OpRef, Outcome
 from app.money import Money
+from app.rows import Row, Scalar
 
 
 class AccountKind(StrEnum):
@@ -104,9 +105,9 @@ class Narrative:
     payment: UUID | None = None
     rail: str = "INTERNAL"
     reference: str | None = None
-    payer_name: str | None = None
+    payer_name: str | None = field(default=None, repr=False)
     payer_masked: str | None = None
-    payee_name: str | None = None
+    payee_name: str | None = field(default=None, repr=False)
     payee_masked: str | None = None
 
 
@@ -132,7 +133,8 @@ class OpContext:
     """What helps a core to find an op again.
 
     `earlier` is the op that this one ends or undoes: the hold of a capture or release,
-    the capture of a reversal; None where there is none, or nobody says.
+    the capture of a reversal; None where there is none, or nobody says. `hold` is what
+    the capture of a reversal booked, which some cores name where they name no capture.
     """
 
     src: str
@@ -140,6 +142,7 @@ class OpContext:
     amount: Money
     first_sent_at: datetime
     earlier: UUID | None = None
+    hold: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,12 +235,42 @@ class LocalBook(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Rows of our own `account` table, as a SELECT that a statement is built around.
+
+    Args:
+        sql: gives at least id, core_ref and `place`, which sorts them; its parameters
+            are $1, $2 and so on.
+        values: of the parameters.
+    """
+
+    sql: str
+    values: tuple[Scalar, ...]
+
+
+@runtime_checkable
+class CanJoin(Protocol):
+    """A core whose tables lie beside ours: a whole screen is one statement."""
+
+    async def joined(
+        self, chosen: Chosen, rows: int
+    ) -> list[tuple[Row, CoreBalance | None, list[CoreTxn]]]:
+        """Give each chosen row in its order, its balance, and its newest rows.
+
+        Args:
+            chosen: which accounts; one unknown to the core has no balance and no rows.
+            rows: how many of each, 0 to 101.
+        """
+        ...
+
+
 @runtime_checkable
 class Remote(Protocol):
     """A core behind a wire: it is looked at, and what it said is mirrored."""
 
     async def look(self, refs: Sequence[str], rows: int) -> list[Look]:
-        """Look at accounts, in at most two calls however many they are.
+        """Look at accounts, in a call or two for all of them where the core can.
 
         Args:
             refs: which; those unknown to the core are left out.

@@ -16,6 +16,7 @@ from app.database import Proof
 from app.integrations.core_banking import (
     AccountKind,
     AccountState,
+    Chosen,
     CoreAccount,
     CoreBalance,
     CoreCaps,
@@ -30,16 +31,19 @@ from app.integrations.core_banking import (
     Posting,
     TxnQuery,
 )
+from app.integrations.kept import KeptTxn
 from app.integrations.outcome import Ok, OpRef, Outcome, PortCode, Rejected
 from app.ledger import coherence, ops, reading
 from app.ledger.book import Book, Opening
 from app.ledger.errors import Refused
 from app.ledger.holds import Holds
-from app.ledger.lines import Line, Words
+from app.ledger.journal import Figures
+from app.ledger.lines import Words
 from app.ledger.ops import Answer, Op
 from app.ledger.posting import JournalKind, No, State
 from app.ledger.reading import LineQuery, Reading
 from app.money import Money
+from app.rows import Row
 
 T = TypeVar("T")
 
@@ -91,18 +95,25 @@ class EmbeddedCore:
         """Give one page of rows per account, all accounts in one statement."""
         accounts = _uuids(refs)
         pages: dict[str, list[CoreTxn]] = {str(account): [] for account in accounts}
-        for line, currency in await reading.page(accounts, _query(query)):
-            pages[str(line.account)].append(_txn(line, currency))
+        for row in _txns(await reading.page(accounts, _query(query))):
+            pages[row.ref].append(row)
         return pages
+
+    async def joined(
+        self, chosen: Chosen, rows: int
+    ) -> list[tuple[Row, CoreBalance | None, list[CoreTxn]]]:
+        """Give accounts, balances and rows in one statement."""
+        found = await reading.joined(chosen.sql, rows, *chosen.values)
+        at = self._clock.now()
+        return [(row, _joined_balance(row, at), _joined_rows(row)) for row in found]
 
     async def transactions_by_id(self, ids: Sequence[UUID]) -> list[CoreTxn]:
         """Give rows by their ids, unknown ones left out."""
-        return [_txn(line, currency) for line, currency in await reading.by_ids(ids)]
+        return [*_txns(await reading.by_ids(ids))]
 
     async def transactions_of(self, payments: Sequence[UUID]) -> list[CoreTxn]:
         """Give all rows that payments of ours made, oldest first."""
-        found = await reading.of_payments(payments)
-        return [_txn(line, currency) for line, currency in found]
+        return [*_txns(await reading.of_payments(payments))]
 
     # -------------------------------------------------------------- writes
 
@@ -308,9 +319,13 @@ def _account(found: Reading) -> CoreAccount:
 
 
 def _balance(found: Reading, at: datetime) -> CoreBalance:
-    currency, figures = found.account.currency, found.figures
+    account = found.account
+    return _told(str(account.id), account.currency, found.figures, at)
+
+
+def _told(ref: str, currency: str, figures: Figures, at: datetime) -> CoreBalance:
     return CoreBalance(
-        ref=str(found.account.id),
+        ref=ref,
         committed=Money(figures.committed, currency),
         held=Money(-figures.pending_out, currency),
         available=Money(figures.available, currency),
@@ -319,24 +334,27 @@ def _balance(found: Reading, at: datetime) -> CoreBalance:
     )
 
 
-def _txn(line: Line, currency: str) -> CoreTxn:
-    name, masked = line.counterparty
-    running = line.running_balance
-    return CoreTxn(
-        id=line.id,
-        ref=str(line.account),
-        status=line.status,
-        kind=line.kind,
-        direction=line.direction,
-        amount=Money(line.amount, currency),
-        running_balance=None if running is None else Money(running, currency),
-        created_at=line.created_at,
-        booked_at=line.booked_at,
-        value_on=line.value_on,
-        counterparty_name=name,
-        counterparty_masked=masked,
-        narration=line.narration,
-        rail=line.rail,
-        reference=line.reference,
-        payment=line.payment,
+def _txns(rows: Sequence[Row]) -> list[KeptTxn]:
+    refs: dict[object, str] = {}
+    found = []
+    for row in rows:
+        own = row.raw("account_id")
+        ref = refs.get(own)
+        if ref is None:
+            ref = refs[own] = str(row.get("account_id", UUID))
+        found.append(KeptTxn(row, ref, row.get("currency", str)))
+    return found
+
+
+def _joined_balance(row: Row, at: datetime) -> CoreBalance | None:
+    if row.raw("account_id") is None:
+        return None
+    return _told(
+        row.get("core_ref", str), row.get("currency", str), reading.figures(row), at
     )
+
+
+def _joined_rows(row: Row) -> list[CoreTxn]:
+    ref, currency = row.get("core_ref", str), row.get("currency", str)
+    lines = row.find("lines", list) or []
+    return [KeptTxn(Row(line), ref, currency) for line in lines]

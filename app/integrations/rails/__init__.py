@@ -121,9 +121,9 @@ class PaymentOrder:
     amount: Money
     memo: str
     reference: str | None
-    payer_name: str
+    payer_name: str = field(repr=False)
     payer_masked: str
-    payee_name: str
+    payee_name: str = field(repr=False)
     payee_masked: str
     scheme: str = INTERNAL
     payee_address: str | None = field(default=None, repr=False)

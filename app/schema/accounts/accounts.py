@@ -1,54 +1,50 @@
 """Accounts and their transactions as the phone sees them; every read is batched."""
 
+from dataclasses import replace
 from datetime import date, datetime
-from typing import TypeVar
-from uuid import UUID
+from operator import attrgetter
 
 import strawberry
 from strawberry import UNSET
 
 from app.accounts import account as accounts
 from app.accounts import balances, transactions
+from app.accounts import row as rows
 from app.accounts.account import AccountStatus
-from app.accounts.transactions import (
-    Direction,
-    Filter,
-    Page,
-    PageQuery,
-    Rail,
-    TransactionKind,
-    TransactionStatus,
-)
+from app.accounts.row import Direction, Rail, TransactionKind, TransactionStatus
+from app.accounts.transactions import Page, PageQuery
 from app.errors import BadRequest, ValidationFailed
-from app.ids import AccountId, MalformedId, TransactionId
+from app.ids import AccountId, TransactionId
 from app.integrations.core_banking import AccountKind
 from app.realtime.shots import AccountShot, TransactionShot
 from app.schema import paging
+from app.schema.accounts.asking import asked, asked_of_all
 from app.schema.accounts.batches import (
     ACCOUNT,
     BALANCE,
     NUMBER,
     PAGE,
-    TRANSACTION,
     noted,
 )
 from app.schema.accounts.figures import (
+    BALANCE_ROW,
+    MONEY_ROW,
     Balance,
     Counterparty,
     TransactionFilter,
     money_of,
 )
-from app.schema.context import Context, Info
-from app.schema.paging import Connection, Edge, PageInfo, Position
+from app.schema.context import Info
+from app.schema.paging import Edge, PageInfo, Position
+from app.schema.plan.shapes import Part, Shape
 from app.schema.scalars import (
     SENSITIVE,
+    Batched,
     CurrencyCode,
     Money,
     Node,
     field,
 )
-
-G = TypeVar("G")
 
 
 @strawberry.type
@@ -93,9 +89,10 @@ class Account(Node):
         """Show an account of the room."""
         return cls.of(accounts.shot(found), found)
 
-    async def _room(self, info: Info) -> accounts.Account:
+    async def _room(self, info: Info) -> accounts.Account | None:
+        """Give the room's account; None: by now it is another client's."""
         if self.known is None:
-            self.known = await ACCOUNT.load(info.context, AccountId.parse(self.id))
+            self.known = await ACCOUNT.find(info.context, AccountId.parse(self.id))
         return self.known
 
     @field(
@@ -112,24 +109,35 @@ class Account(Node):
     @field(description="What payers need besides the number: IFSC, BIC or sort code.")
     async def bank_code(self, info: Info) -> str | None:
         """Give the bank code."""
-        return (await self._room(info)).bank_code
+        found = await self._room(info)
+        return None if found is None else found.bank_code
 
     @field(
         description=(
             "Null only when the core has never answered for this account; a core that "
             "is down later gives the last figures with `stale: true`."
-        )
+        ),
+        batched=Batched(
+            BALANCE, lambda: True, lambda row, _asked: row, lambda: BALANCE_ROW
+        ),
     )
     async def balance(self, info: Info) -> Balance | None:
         """Read the figures, together with those of the other accounts."""
-        found = await BALANCE.find(info.context, await self._room(info))
+        known = await self._room(info)
+        found = None if known is None else await BALANCE.find(info.context, known)
         return None if found is None else Balance.of(balances.shot(found))
 
     @field(
         description=(
             "Newest first; `createdAt` then `id` decide the order; pending rows are "
             "part of it. `first` or `last` at most 100."
-        )
+        ),
+        batched=Batched(
+            PAGE,
+            asked_of_all,
+            lambda row, query: (row, query),
+            lambda: PAGE_ROWS,
+        ),
     )
     async def transactions(
         self,
@@ -141,20 +149,11 @@ class Account(Node):
         filter: TransactionFilter | None = UNSET,  # noqa: A002  -- the contract's name
     ) -> "TransactionConnection":
         """Read one page, together with those of the other accounts."""
-        size, start, end = _given(last), _given(after), _given(before)
-        backward = size is not None
-        if (start if backward else end) is not None:
-            raise BadRequest("`first` goes with `after`, `last` goes with `before`.")
-        wanted = filter.read() if filter else Filter()
-        query = PageQuery(
-            size=paging.size(size if backward else first, 25),
-            after=_key(start, wanted),
-            before=_key(end, wanted),
-            backward=backward,
-            filter=wanted,
-            noted=await noted(info.context, wanted.text),
+        query = asked(first, after, last, before, filter)
+        notes = await noted(info.context, query.filter.text)
+        return TransactionConnection(
+            page=await self._page(info, replace(query, noted=notes))
         )
-        return _connection(await self._page(info, query), wanted)
 
     @field(
         description=(
@@ -174,15 +173,28 @@ class Account(Node):
     )
     async def low_balance_alert(self, info: Info) -> Money | None:
         """Give the amount under which a notice is made."""
-        low = (await self._room(info)).low_balance
+        found = await self._room(info)
+        low = None if found is None else found.low_balance
         return None if low is None else Money.of(low)
 
     async def _page(self, info: Info, query: PageQuery) -> Page:
+        found = await self._room(info)
+        if found is None:
+            return transactions.no_page(query, info.context.bank.clock.now())
         try:
-            return await PAGE.load(info.context, (await self._room(info), query))
+            return await PAGE.load(info.context, (found, query))
         except ValidationFailed as no:
             # A look-up has no userErrors: a filter that breaks a rule is a bad request.
             raise BadRequest(no.message) from no
+
+
+def counterparty_of(row: rows.Transaction) -> Counterparty:
+    """Show the other side of a row that has one."""
+    return Counterparty(
+        name=row.counterparty_name or "",
+        masked_account=row.counterparty_masked,
+        bank_name=None,
+    )
 
 
 @strawberry.type
@@ -254,96 +266,131 @@ class Transaction(Node):
         )
 
     @classmethod
-    def from_row(cls, row: transactions.Transaction) -> "Transaction":
-        """Show a row of the room."""
-        made = cls.of(transactions.shot(row), Account.from_row(row.account))
-        made.original = None if row.original is None else Money.of(row.original)
-        return made
+    def from_row(
+        cls, row: rows.Transaction, account: Account | None = None
+    ) -> "Transaction":
+        """Show a row of the room, as `of` shows its snapshot.
+
+        Args:
+            row: what the room gave.
+            account: its account where that is made already; a page has one.
+        """
+        running = row.running_balance
+        return cls(
+            id=strawberry.ID(str(row.id)),
+            account=account or Account.from_row(row.account),
+            status=row.status,
+            kind=row.kind,
+            direction=row.direction,
+            amount=Money.of(row.amount),
+            original=None if row.original is None else Money.of(row.original),
+            running_balance=None if running is None else Money.of(running),
+            created_at=row.created_at,
+            booked_at=row.booked_at,
+            value_date=row.value_on,
+            counterparty=counterparty_of(row) if row.counterparty_name else None,
+            narration=row.narration,
+            rail=row.rail,
+            reference=row.reference,
+            payment_id=None if row.payment is None else str(row.payment),
+            decline_code=row.decline_code,
+        )
 
 
-@strawberry.type(name="TransactionConnection")
-class TransactionConnection(Connection[Transaction]):
+# Where the fields of both are in the values of the room, which a plan reads itself.
+ACCOUNT_ROW = Shape(Account, Account.from_row, {"id": Part(lambda row: str(row.id))})
+ROW = Shape(
+    Transaction,
+    Transaction.from_row,
+    {
+        "id": Part(lambda row: f"{TransactionId.prefix}_{row.told.hex}"),
+        "account": Part(attrgetter("account"), ACCOUNT_ROW),
+        # What screens show most is read past the room's types: of enums the value.
+        **{
+            name: Part(attrgetter(f"told.{name}"))
+            for name in ("status", "kind", "direction", "rail", "narration")
+        },
+        "amount": Part(
+            attrgetter("told"),
+            Shape(
+                Money,
+                lambda told: Money.of(told.amount),
+                {"minor_units": Part(attrgetter("minor"))},
+            ),
+        ),
+        "original": Part(attrgetter("original"), MONEY_ROW),
+        "running_balance": Part(attrgetter("running_balance"), MONEY_ROW),
+        "value_date": Part(attrgetter("value_on")),
+        "counterparty": Part(
+            lambda row: row if row.counterparty_name else None,
+            Shape(
+                Counterparty,
+                counterparty_of,
+                {
+                    "name": Part(attrgetter("counterparty_name")),
+                    "masked_account": Part(attrgetter("counterparty_masked")),
+                    "bank_name": Part(lambda _row: None),
+                },
+            ),
+        ),
+    },
+)
+
+
+@strawberry.type
+class TransactionConnection:
     """One page of rows."""
 
-    as_of: datetime
-    stale: bool = strawberry.field(
+    page: strawberry.Private[Page]
+
+    @field()
+    def edges(self) -> list[Edge[Transaction]]:
+        """Show the rows with their cursors."""
+        shown = zip(self.page.rows, self.nodes(), strict=True)
+        return [Edge(cursor=self._cursor(row), node=node) for row, node in shown]
+
+    @field(snapshots=(lambda connection: connection.page.rows, ROW))
+    def nodes(self) -> list[Transaction]:
+        """Show the rows."""
+        rows = self.page.rows
+        own = Account.from_row(rows[0].account) if rows else None
+        return [Transaction.from_row(row, own) for row in rows]
+
+    @field()
+    def page_info(self) -> PageInfo:
+        """Tell whether there is more."""
+        rows = self.page.rows
+        return PageInfo(
+            has_next_page=self.page.has_next,
+            has_previous_page=self.page.has_previous,
+            start_cursor=self._cursor(rows[0]) if rows else None,
+            end_cursor=self._cursor(rows[-1]) if rows else None,
+        )
+
+    @field()
+    def as_of(self) -> datetime:
+        """Tell when the core confirmed the rows."""
+        return self.page.as_of
+
+    @field(
         description=(
             "True when the core did not answer and rows may be missing at the new end."
         )
     )
+    def stale(self) -> bool:
+        """Tell whether the core did not answer."""
+        return self.page.stale
+
+    def _cursor(self, row: rows.Transaction) -> str:
+        return paging.encode(Position(*row.key), self.page.query.filter.name)
 
 
-@strawberry.type
-class CustomerFields:
-    """What the customer's own object shows of this room."""
-
-    @field(
-        description=(
-            "All accounts, pots not included (see Account.pots), in the customer's "
-            "order. At most 50."
-        )
-    )
-    async def accounts(self, info: Info) -> list[Account]:
-        """List the caller's accounts."""
-        context = info.context
-        found = await context.bank.accounts.of_customer(context.actor.known_customer)
-        return [Account.from_row(one) for one in found]
-
-    @field()
-    async def account(self, info: Info, id: strawberry.ID) -> Account | None:  # noqa: A002  -- the contract's name
-        """Give one account of the caller, or null."""
-        try:
-            return await account_node(info.context, AccountId.parse(id))
-        except MalformedId:
-            return None
-
-
-# ------------------------------------------------------------------ look-ups by id
-
-
-async def account_node(context: Context, account: AccountId) -> Account | None:
-    """Give an account of the caller; null for anybody else's."""
-    found = await ACCOUNT.find(context, account)
-    return None if found is None else Account.from_row(found)
-
-
-async def transaction_node(
-    context: Context, transaction: TransactionId
-) -> Transaction | None:
-    """Give a row of the caller; null for anybody else's."""
-    found = await TRANSACTION.find(context, transaction)
-    return None if found is None else Transaction.from_row(found)
-
-
-# ------------------------------------------------------------------ shaping
-
-
-def _given(argument: G | None) -> G | None:
-    return None if argument is UNSET else argument
-
-
-def _key(cursor: str | None, wanted: Filter) -> tuple[datetime, UUID] | None:
-    position = paging.decode(cursor, wanted.name)
-    return None if position is None else (position.at, position.id)
-
-
-def _connection(page: Page, wanted: Filter) -> TransactionConnection:
-    edges = [
-        Edge(
-            cursor=paging.encode(Position(*row.key), wanted.name),
-            node=Transaction.from_row(row),
-        )
-        for row in page.rows
-    ]
-    return TransactionConnection(
-        edges=edges,
-        nodes=[edge.node for edge in edges],
-        page_info=PageInfo(
-            has_next_page=page.has_next,
-            has_previous_page=page.has_previous,
-            start_cursor=edges[0].cursor if edges else None,
-            end_cursor=edges[-1].cursor if edges else None,
-        ),
-        as_of=page.as_of,
-        stale=page.stale,
-    )
+PAGE_ROWS: Shape = Shape(
+    TransactionConnection,
+    lambda page: TransactionConnection(page=page),
+    {
+        "nodes": Part(attrgetter("rows"), ROW),
+        "as_of": Part(attrgetter("as_of")),
+        "stale": Part(attrgetter("stale")),
+    },
+)

@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from app.accounts import account as accounts
-from app.accounts import balances, transactions
-from app.accounts.transactions import (
-    Page,
-    PageQuery,
-)
+from app.accounts import balances
+from app.accounts import row as rows
+from app.accounts.transactions import Page, PageQuery
 from app.ids import AccountId, PaymentId, TransactionId
 from app.schema.context import Context
 from app.schema.loaders import Batch
@@ -17,6 +15,12 @@ async def _accounts(
     context: Context, keys: Sequence[AccountId]
 ) -> Mapping[AccountId, accounts.Account]:
     return await context.bank.accounts.found(context.actor, keys)
+
+
+async def _ever(
+    context: Context, keys: Sequence[AccountId]
+) -> Mapping[AccountId, accounts.Account]:
+    return await context.bank.accounts.ever(context.actor, keys)
 
 
 async def _numbers(
@@ -46,7 +50,7 @@ async def _pages(context: Context, keys: Sequence[PageKey]) -> Mapping[PageKey, 
 
 async def _transactions(
     context: Context, keys: Sequence[TransactionId]
-) -> Mapping[TransactionId, transactions.Transaction]:
+) -> Mapping[TransactionId, rows.Transaction]:
     return await context.bank.transactions.by_ids(context.actor, keys)
 
 
@@ -69,6 +73,7 @@ async def noted(context: Context, text: str | None) -> tuple[PaymentId, ...]:
 
 
 ACCOUNT = Batch("account", _accounts)
+EVER = Batch("account that is or was the caller's", _ever)
 NUMBER = Batch("account number", _numbers)
 BALANCE = Batch("balance", _balances)
 PAGE = Batch("transactions", _pages)

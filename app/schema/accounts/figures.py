@@ -1,21 +1,19 @@
 """What accounts are made of in the contract: enums, figures, the other side."""
 
 from datetime import datetime
+from operator import attrgetter
 from typing import cast
 
 import strawberry
 from strawberry import UNSET
 
+from app.accounts import balances
 from app.accounts.account import AccountStatus
-from app.accounts.transactions import (
-    Direction,
-    Filter,
-    Rail,
-    TransactionKind,
-    TransactionStatus,
-)
+from app.accounts.row import Direction, Rail, TransactionKind, TransactionStatus
+from app.accounts.transactions import Filter
 from app.integrations.core_banking import AccountKind
 from app.realtime.shots import BalanceShot, CounterpartyShot
+from app.schema.plan.shapes import Part, Shape
 from app.schema.scalars import (
     SENSITIVE,
     CurrencyCode,
@@ -115,6 +113,17 @@ class Balance:
             stale=shot.stale,
             version=Int64(shot.version),
         )
+
+
+MONEY_ROW = Shape(Money, Money.of, {"minor_units": Part(attrgetter("minor"))})
+BALANCE_ROW = Shape(
+    Balance,
+    lambda found: Balance.of(balances.shot(found)),
+    {
+        name: Part(attrgetter(name), MONEY_ROW)
+        for name in ("available", "booked", "held")
+    },
+)
 
 
 @strawberry.type(

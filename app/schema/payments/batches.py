@@ -1,8 +1,9 @@
 """Reads of the payments room, each one call for all objects of an answer."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
-from app.accounts.transactions import Transaction
+from app.accounts.row import Transaction
 from app.ids import AccountId, BeneficiaryId, PaymentId
 from app.payments import beneficiary as payees
 from app.payments import payment as payments
@@ -42,8 +43,13 @@ RowKey = tuple[PaymentId, AccountId]
 async def _rows(
     context: Context, keys: Sequence[RowKey]
 ) -> Mapping[RowKey, Transaction]:
-    accounts = await ACCOUNT.load_all(context, [account for _payment, account in keys])
-    paying = {key[0]: account for key, account in zip(keys, accounts, strict=True)}
+    accounts = await asyncio.gather(*(ACCOUNT.find(context, key[1]) for key in keys))
+    # One that the core gave to another client shows no rows.
+    paying = {
+        key[0]: account
+        for key, account in zip(keys, accounts, strict=True)
+        if account is not None
+    }
     found = await context.bank.transactions.of_payments(paying)
     return {key: found[key[0]] for key in keys if key[0] in found}
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import strawberry
 
-from app.accounts.transactions import Rail
+from app.accounts.row import Rail
 from app.payments import limit as limits
 from app.payments.errors import LimitExceeded
 from app.payments.limit import LimitWindow

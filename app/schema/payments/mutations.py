@@ -3,17 +3,18 @@
 import strawberry
 from strawberry import UNSET
 
-from app.accounts.transactions import Rail
+from app.accounts.row import Rail
 from app.payments.beneficiary import BeneficiaryRequest
 from app.payments.errors import InsufficientFunds
 from app.payments.payment import PaymentRequest
-from app.schema.accounts.accounts import Account, account_node
+from app.schema.accounts.accounts import Account
+from app.schema.accounts.owned import account_node
 from app.schema.context import Context, Info
 from app.schema.guards import AuthLevel, mutation
 from app.schema.payments.beneficiaries import Beneficiary
 from app.schema.payments.payments import Payment
 from app.schema.refusals import UserError, answered, facts, kind
-from app.schema.scalars import SENSITIVE, IdempotencyKey, Money, MoneyInput
+from app.schema.scalars import SENSITIVE, IdempotencyKey, Money, MoneyInput, field
 
 _SCOPE = "payments"
 
@@ -177,13 +178,18 @@ class PaymentCreatePayload:
         default=False,
         description="True when the key was seen before and nothing new happened.",
     )
-    from_: Account | None = strawberry.field(
+
+    @field(
         name="from",
-        default=None,
         description=(
             "The account after the call, so the balance needs no second request."
         ),
     )
+    async def from_(self, info: Info) -> Account | None:
+        """Show the account that pays; read only where it is asked for."""
+        if self.payment is None or self.payment.known is None:
+            return None
+        return await account_node(info.context, self.payment.known.from_account)
 
 
 @strawberry.type
@@ -312,9 +318,8 @@ async def _create(context: Context, asked: PaymentCreateInput) -> PaymentCreateP
     created = await context.bank.transfers.create(context.actor, asked.request())
     return PaymentCreatePayload(
         user_errors=[],
-        payment=Payment.from_row(created.payment),
+        payment=Payment.from_row(created.payment, created.challenge),
         replayed=created.replayed,
-        from_=await account_node(context, created.payment.from_account),
     )
 
 

@@ -7,7 +7,8 @@ import strawberry
 from strawberry import UNSET
 
 from app import errors
-from app.accounts.transactions import Rail
+from app.accounts.row import Rail
+from app.auth import challenge as challenges
 from app.errors import BadRequest
 from app.ids import MalformedId, PaymentId
 from app.payments import payment as payments
@@ -15,8 +16,9 @@ from app.payments.lifecycle import Status
 from app.payments.payment import StepDetail, StepSource
 from app.realtime.shots import AccountShot, CounterpartyShot, PaymentShot, StepShot
 from app.schema import paging
-from app.schema.accounts.accounts import Account, Transaction, account_node
+from app.schema.accounts.accounts import Account, Transaction
 from app.schema.accounts.figures import Counterparty, money_of
+from app.schema.accounts.owned import account_node, paying_node
 from app.schema.auth.challenges import Challenge
 from app.schema.context import Context, Info
 from app.schema.guards import AuthLevel, query
@@ -130,6 +132,7 @@ class Payment(Node):
     )
     known: strawberry.Private[payments.Payment | None] = None
     account: strawberry.Private[AccountShot | None] = None
+    asked: strawberry.Private[challenges.Challenge | None] = None
 
     @classmethod
     def of(cls, shot: PaymentShot, known: payments.Payment | None = None) -> "Payment":
@@ -156,8 +159,13 @@ class Payment(Node):
         )
 
     @classmethod
-    def from_row(cls, found: payments.Payment) -> "Payment":
-        """Show a payment of the room; its account is read when asked."""
+    def from_row(
+        cls, found: payments.Payment, asked: challenges.Challenge | None = None
+    ) -> "Payment":
+        """Show a payment of the room; its account is read when asked.
+
+        `asked` is the challenge that the caller's phone may answer, if it is at hand.
+        """
         payee = found.destination.payee
         return cls(
             id=strawberry.ID(str(found.id)),
@@ -183,6 +191,7 @@ class Payment(Node):
             expected_by=found.expected_by,
             expires_at=found.expires_at,
             known=found,
+            asked=asked,
         )
 
     async def _room(self, info: Info) -> payments.Payment:
@@ -204,9 +213,7 @@ class Payment(Node):
         """Show the account that pays."""
         if self.account is not None:
             return _paying(self)
-        found = await account_node(info.context, (await self._room(info)).from_account)
-        assert found is not None, "a payment's account is its customer's"  # noqa: S101  -- our bug
-        return found
+        return await paying_node(info.context, (await self._room(info)).from_account)
 
     @field(
         description=(
@@ -234,6 +241,8 @@ class Payment(Node):
         """Show what this phone may sign."""
         if self.status is not Status.AWAITING_AUTHORISATION:
             return None
+        if self.asked is not None:
+            return Challenge.of(self.asked)
         context = info.context
         found = await context.bank.transfers.challenge_of(
             context.actor, await self._room(info)

@@ -5,7 +5,7 @@ from datetime import datetime
 import strawberry
 from strawberry import UNSET
 
-from app.accounts.transactions import Rail
+from app.accounts.row import Rail
 from app.auth.actor import FactorKind
 from app.payments import name_checks, quotes
 from app.payments.payment import PaymentRequest
@@ -134,6 +134,7 @@ class Query:
     @query(
         level=AuthLevel.LOGIN,
         cost=200,
+        once=True,
         description=(
             "Fee, rail, limit and obstacles of a payment. Asks partners, so ask once "
             "per confirm screen. Refusals: NOT_FOUND,\nSERVICE_UNAVAILABLE, "
@@ -151,6 +152,7 @@ class Query:
     @query(
         level=AuthLevel.LOGIN,
         cost=200,
+        once=True,
         description=(
             "Who is behind an account number or address. Refusals: NOT_FOUND, "
             "RATE_LIMITED (20 per hour), SERVICE_UNAVAILABLE."

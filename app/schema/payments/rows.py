@@ -5,7 +5,7 @@ from here, and so is the search in notes. What a row says of its payment is the 
 own: the other side's note and payment are never shown.
 """
 
-from app.accounts.transactions import TransactionStatus
+from app.accounts.row import TransactionStatus
 from app.ids import PaymentId
 from app.payments import payment as payments
 from app.schema import scalars

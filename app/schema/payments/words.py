@@ -14,6 +14,7 @@ _STEPS: Mapping[StepDetail, str] = MappingProxyType(
         StepDetail.REFUSED: "You refused this payment.",
         StepDetail.CANCELLED: "You cancelled this payment.",
         StepDetail.ACCESS_STOPPED: "Your access was locked before any money left.",
+        StepDetail.ACCOUNT_WITHDRAWN: "One of the accounts is no longer here.",
         StepDetail.TOO_MANY_ANSWERS: "It was not approved rightly three times.",
         StepDetail.NOT_APPROVED_IN_TIME: "It was not approved in time.",
         StepDetail.HELD: "We look at this payment before it can go on.",

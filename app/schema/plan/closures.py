@@ -89,37 +89,28 @@ def leaf(kind: GraphQLLeafType) -> Reader:
 
 
 def attribute(name: str, kind: GraphQLOutputType, complete: Reader) -> Reader:
-    """Read a plain attribute; the usual values of a leaf take a shorter way."""
-    leaf = kind.of_type if is_non_null_type(kind) else kind
-    if is_leaf_type(leaf) and leaf in _PLAIN:
-        return _plain(name, _PLAIN[leaf], complete)
-    if isinstance(leaf, CustomGraphQLEnumType):
-        return _named(name, leaf, complete)
-    if is_leaf_type(leaf):
-        return _written(attrgetter(name), leaf, complete)
+    """Read a plain attribute."""
+    return part(attrgetter(name), kind, complete)
 
+
+def _plain(get: Callable[[Any], Any], plain: type, complete: Reader) -> Reader:
     def read(source: Any, asked: Asked) -> object:  # noqa: ANN401  -- any object type
-        return complete(getattr(source, name), asked)
-
-    return read
-
-
-def _plain(name: str, plain: type, complete: Reader) -> Reader:
-    def read(source: Any, asked: Asked) -> object:  # noqa: ANN401  -- any object type
-        value = getattr(source, name)
+        value = get(source)
         return value if value.__class__ is plain else complete(value, asked)
 
     return read
 
 
-def _named(name: str, kind: CustomGraphQLEnumType, complete: Reader) -> Reader:
+def _named(
+    get: Callable[[Any], Any], kind: CustomGraphQLEnumType, complete: Reader
+) -> Reader:
     """Read an enum: its member, or in a snapshot the member's value."""
     members = cast("type[Enum]", kind.wrapped_cls)
     names = {one: kind.coerce_output_value(one) for one in members}
     values = {one.value: name for one, name in names.items() if _is_word(one.value)}
 
     def read(source: Any, asked: Asked) -> object:  # noqa: ANN401  -- any object type
-        value = getattr(source, name)
+        value = get(source)
         if value.__class__ is members:
             return names[value]
         if value.__class__ is str and value in values:
@@ -136,8 +127,12 @@ def _is_word(value: object) -> bool:
 def part(
     get: Callable[[Any], object], kind: GraphQLOutputType, complete: Reader
 ) -> Reader:
-    """Read what has another name or form in the snapshot."""
+    """Read what a getter gives; the usual values of a leaf take a shorter way."""
     leaf = kind.of_type if is_non_null_type(kind) else kind
+    if is_leaf_type(leaf) and leaf in _PLAIN:
+        return _plain(get, _PLAIN[leaf], complete)
+    if isinstance(leaf, CustomGraphQLEnumType):
+        return _named(get, leaf, complete)
     if is_leaf_type(leaf):
         return _written(get, leaf, complete)
 

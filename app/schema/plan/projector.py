@@ -7,9 +7,8 @@ socket that asks the same. Source: realtime.md section 7.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from contextlib import suppress
-from enum import Enum
 from typing import Any, TypeVar
 
 import orjson
@@ -19,18 +18,16 @@ from graphql import (
     InlineFragmentNode,
     Node,
     SelectionSetNode,
-    VariableNode,
-    Visitor,
     visit,
 )
 from graphql.execution import Executor
 
 from app.schema.plan.closures import Asked, Reader
+from app.schema.plan.keys import Names, frozen, kept
 from app.schema.plan.selection import Selection
 from app.schema.plan.shapes import Shape
-from app.schema.plan.support import Unprojectable
+from app.schema.plan.support import Unprojectable, why_not
 
-_PROJECTORS_MAX = 2000
 S = TypeVar("S")
 
 Memo = dict[object, bytes]
@@ -144,13 +141,13 @@ class Projectors:
         """
         name = executor.operation.name
         operation = (digest, name.value if name else None)
-        used = _kept(self._used, operation, lambda: used_below_root(executor))
+        used = kept(self._used, operation, lambda: used_below_root(executor))
         coerced = executor.variable_values.coerced
         try:
-            own = _frozen({one: coerced[one] for one in used if one in coerced})
+            own = frozen({one: coerced[one] for one in used if one in coerced})
         except TypeError:
             return Unprojectable("argument")
-        return _kept(
+        return kept(
             self._known, (*operation, own), lambda: self._compiled(executor, shape)
         )
 
@@ -160,8 +157,8 @@ class Projectors:
         selection = Selection(self._schema, executor)
         try:
             key, read = selection.root()
-        except Unprojectable as no:
-            return no
+        except Exception as failure:  # noqa: BLE001  -- graphql-core answers all the same
+            return why_not(failure)
         snap = None
         if shape is not None:
             with suppress(Unprojectable):
@@ -169,33 +166,7 @@ class Projectors:
         return Projector(key, read, snap, speaks=selection.speaks)
 
 
-V = TypeVar("V")
-
-
-def _kept(known: OrderedDict[Hashable, V], key: Hashable, make: Callable[[], V]) -> V:
-    found = known.get(key)
-    if found is None:
-        found = known[key] = make()
-        if len(known) > _PROJECTORS_MAX:
-            known.popitem(last=False)
-    else:
-        known.move_to_end(key)
-    return found
-
-
 # ------------------------------------------------------------------ variables
-
-
-class _Names(Visitor):
-    """Gathers the variables of a part of a document."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: set[str] = set()
-
-    def enter_variable(self, node: VariableNode, *_rest: object) -> None:
-        """Note a variable."""
-        self.found.add(node.name.value)
 
 
 def used_below_root(executor: Executor[Any]) -> frozenset[str]:
@@ -203,7 +174,7 @@ def used_below_root(executor: Executor[Any]) -> frozenset[str]:
 
     Those arguments say where a stream starts, not how an event looks.
     """
-    names = _Names()
+    names = Names()
     top = executor.schema.subscription_type
     _at_root(executor.operation.selection_set, names)
     for one in executor.fragment_definitions.values():
@@ -214,7 +185,7 @@ def used_below_root(executor: Executor[Any]) -> frozenset[str]:
     return frozenset(names.found)
 
 
-def _at_root(selections: SelectionSetNode, names: _Names) -> None:
+def _at_root(selections: SelectionSetNode, names: Names) -> None:
     for one in selections.selections:
         parts: list[Node] = list(one.directives or ())
         if isinstance(one, FieldNode):
@@ -223,17 +194,3 @@ def _at_root(selections: SelectionSetNode, names: _Names) -> None:
             _at_root(one.selection_set, names)
         for part in parts:
             visit(part, names)
-
-
-def _frozen(value: object) -> Hashable:
-    """Give a key for a coerced value; 1, 1.0 and true are three values.
-
-    Raises:
-        TypeError: it has no such key.
-    """
-    if isinstance(value, Mapping):
-        return tuple(sorted((name, _frozen(one)) for name, one in value.items()))
-    if isinstance(value, list | tuple):
-        return (list, tuple(_frozen(one) for one in value))
-    hash(value)
-    return (type(value).__name__, value.value if isinstance(value, Enum) else value)

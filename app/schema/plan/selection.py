@@ -54,12 +54,15 @@ from app.schema.plan.shapes import Members, Shape
 from app.schema.plan.support import (
     Unprojectable,
     declared_of,
+    is_lasting,
     origin_of,
     require_known,
     require_plain,
     sources_of,
 )
 from app.schema.scalars import AT_HAND, NEEDS, Needs
+
+_FIELDS_MAX = 2000  # of one plan; 23 µs each to compile, measured
 
 
 class Selection:
@@ -74,6 +77,7 @@ class Selection:
         self._strawberry = schema
         self._executor = executor
         self.speaks = False
+        self.fields = 0  # how many were compiled
 
     def root(self, shape: Shape | None = None) -> tuple[str, Reader]:
         """Compile the one root field: its response key, and what reads an event.
@@ -84,21 +88,13 @@ class Selection:
         Raises:
             Unprojectable: the selection needs the library.
         """
-        executor = self._executor
-        kind = executor.schema.subscription_type
-        if kind is None or self._strawberry.extensions:
-            raise Unprojectable("extension")
-        found = collect_fields(
-            executor.schema,
-            executor.fragments,
-            executor.variable_values,
-            kind,
-            executor.operation,
-        ).grouped_field_set
+        self.fields = 0
+        schema = self._executor.schema
+        kind, found = self._top(schema.subscription_type)
         if len(found) != 1:
             raise Unprojectable("directive")
         ((key, details),) = found.items()
-        field = executor.schema.get_field(kind, details[0].node.name.value)
+        field = schema.get_field(kind, details[0].node.name.value)
         if field is None or details[0].node.name.value.startswith("__"):
             raise Unprojectable("resolver")
         require_known(declared_of(field), details)
@@ -149,6 +145,8 @@ class Selection:
             try:
                 table[source] = self._object(one, details, own)
             except Unprojectable as no:
+                if no.why == "size":
+                    raise
                 hard.append(no.why)
                 table[source] = never(no.why)
         if len(hard) == len(found):
@@ -165,15 +163,7 @@ class Selection:
     def _object(
         self, kind: GraphQLObjectType, details: FieldDetailsList, shape: Shape | None
     ) -> Reader:
-        executor = self._executor
-        found: GroupedFieldSet = collect_subfields(
-            executor.schema,
-            executor.fragments,
-            executor.variable_values,
-            executor.operation,
-            kind,
-            details,
-        ).grouped_field_set
+        found = self._below(kind, details)
         origin = origin_of(kind)
         fields = tuple(
             (key, self._field(kind, own, shape)) for key, own in found.items()
@@ -192,6 +182,43 @@ class Selection:
         if shape.kind is not origin:
             raise Unprojectable("type")
         return read_snapshot
+
+    def _top(
+        self, kind: GraphQLObjectType | None
+    ) -> tuple[GraphQLObjectType, GroupedFieldSet]:
+        """Gather the root fields, as graphql-core does; gives the root's type, too."""
+        if kind is None or self._strawberry.extensions:
+            raise Unprojectable("extension")
+        executor = self._executor
+        found = collect_fields(
+            executor.schema,
+            executor.fragments,
+            executor.variable_values,
+            kind,
+            executor.operation,
+        )
+        return kind, self._counted(found.grouped_field_set)
+
+    def _below(
+        self, kind: GraphQLObjectType, details: FieldDetailsList
+    ) -> GroupedFieldSet:
+        """Gather the fields below an object, as graphql-core does."""
+        executor = self._executor
+        found = collect_subfields(
+            executor.schema,
+            executor.fragments,
+            executor.variable_values,
+            executor.operation,
+            kind,
+            details,
+        )
+        return self._counted(found.grouped_field_set)
+
+    def _counted(self, found: GroupedFieldSet) -> GroupedFieldSet:
+        self.fields += len(found)
+        if self.fields > _FIELDS_MAX:
+            raise Unprojectable("size")
+        return found
 
     # -------------------------------------------------------------- fields
 
@@ -260,6 +287,8 @@ class Selection:
         if needs is None or resolver is None or resolver.self_parameter is None:
             raise Unprojectable("resolver")
         arguments = self._arguments(field, declared, details)
+        if not is_lasting(arguments):
+            raise Unprojectable("argument")
         asks = resolver.info_parameter
         self.speaks |= needs is Needs.LANGUAGE
 

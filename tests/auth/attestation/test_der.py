@@ -156,11 +156,16 @@ def _all(write: Callable[..., bytes], members: list[Element]) -> bytes:
     return write(*map(walked, members))
 
 
+def _null(found: Element) -> bytes:
+    found.null()
+    return made.tlv(b"\x05", b"")
+
+
 WRITERS: dict[Kind, Callable[[Element], bytes]] = {
     Kind.BOOLEAN: lambda one: made.boolean(b"\xff" if one.boolean() else b"\x00"),
     Kind.INTEGER: lambda one: made.integer(one.integer()),
     Kind.OCTETS: lambda one: made.octets(one.octets()),
-    Kind.NULL: lambda one: made.tlv(b"\x05", one.body),
+    Kind.NULL: _null,
     Kind.ENUMERATED: lambda one: made.enumerated(one.enumerated()),
     Kind.SEQUENCE: lambda one: _all(made.sequence, one.sequence()),
     Kind.SET: lambda one: _all(made.set_of, one.members_of_set()),

@@ -69,7 +69,8 @@ async def test_a_capture_books_the_money_and_ends_the_hold(core: CoreBench) -> N
     figures = await core.figures(asha)
     kept(Promise.CAPTURE, figures == (400, 300, 100), figures)
     again = await core.core.capture(an_op(), first, None)
-    kept(Promise.CAPTURE, _refused(again) is not None, again)
+    is_the_same = isinstance(again, Ok) and again.value == posting
+    kept(Promise.CAPTURE, is_the_same or _refused(again) is not None, again)
     freed = await core.core.release(an_op(), first)
     kept(Promise.CAPTURE, _refused(freed) is not None, freed)
     figures = await core.figures(asha)

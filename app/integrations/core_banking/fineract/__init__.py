@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     silence_s: float = Field(
         default=READ_S,
         gt=0,
-        le=60,
+        le=20,  # an answer is waited for 25 s in all, its payment's lease is longer
         description="Longest silence of the core, in seconds; then nobody knows.",
     )
     hook_secret_file: Path | None = Field(
@@ -174,7 +174,7 @@ class Fineract:
         return await self._looking.balances(refs)
 
     async def look(self, refs: Sequence[str], rows: int) -> list[Look]:
-        """Look at accounts and their newest rows, in at most two calls.
+        """Look at accounts and their newest rows, in few calls; see `Looking.look`.
 
         Raises:
             Outage: as above.
@@ -253,7 +253,10 @@ class Fineract:
     async def reverse(
         self, op: OpRef, posting: Posting, reason: str
     ) -> Outcome[Posting]:
-        """Undo a captured posting that was looked up or made here, once.
+        """Undo a posting that was looked up or made here, once.
+
+        A capture is undone by the core; a transfer, of which it refuses to undo one
+        side, by one back.
 
         Raises:
             NotSent: as above, or the posting was not looked up before.

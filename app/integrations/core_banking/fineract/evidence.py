@@ -2,23 +2,26 @@
 
 The order is that of banking.md section 6.2. Its first step, sending the same key again,
 is the caller's: he alone knows whether the operation is still wanted. "Never seen" is
-said only when every place was looked at and was empty.
+said only when every place was looked at to its end and was empty. A release is the
+exception: of a place too long to read its record says "not shown" with the same word,
+since sending it again under its key frees money once, whatever the books hide.
 """
 
-import re
-from collections.abc import Mapping, Sequence
-from datetime import UTC, timedelta
-from types import MappingProxyType
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeVar
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.clock import Clock
 from app.integrations.core_banking import Hold, OpContext, OpKind, Posting
-from app.integrations.core_banking.fineract import wire
-from app.integrations.core_banking.fineract.looking import Looking, Seen
+from app.integrations.core_banking.fineract import audits, wire
+from app.integrations.core_banking.fineract.audits import Audits, Span
+from app.integrations.core_banking.fineract.looking import Looking
 from app.integrations.core_banking.fineract.questions import Questions
-from app.integrations.core_banking.fineract.recent import Recent
 from app.integrations.core_banking.fineract.rows import op_of
+from app.integrations.core_banking.fineract.stretches import SEARCH_S, Search, Seen
 from app.integrations.core_banking.fineract.stuck import PATIENCE
 from app.integrations.exchange import Ask
 from app.integrations.outcome import Ok, OpRef, Outcome, PortCode, Rejected, Unknown
@@ -26,33 +29,19 @@ from app.integrations.outcome import Ok, OpRef, Outcome, PortCode, Rejected, Unk
 T = TypeVar("T")
 
 Happened = Posting | Hold | None
+Shown = Ok[Happened] | Unknown | None
+Judge = Callable[[Seen], Ok[Happened] | None]
+Place = Callable[[OpRef, OpKind, OpContext, float], Awaitable[Shown]]
 
 TRANSFERS = "/v1/accounttransfers"
 INTEROP = "/v1/interoperation/transactions/{transaction}/transfers/{transfer}"
-AUDITS = "/v1/audits"
-AUDIT = "/v1/audits/{id}"
 _NEWEST = 100  # transfers of the whole core; the rows of the account tell the rest
 _DAY = timedelta(days=1)
-# How long before it was sent an operation may have left something: a release shows on
-# the row of its hold, a reversal on the row that it undoes.
-_BEFORE: Mapping[OpKind, timedelta] = MappingProxyType(
-    {OpKind.RELEASE: 30 * _DAY, OpKind.REVERSE: 90 * _DAY}
-)
-# Action and entity of the core's command.
-_COMMANDS: Mapping[OpKind, tuple[str, str]] = MappingProxyType(
-    {
-        OpKind.TRANSFER: ("CREATE", "ACCOUNTTRANSFER"),
-        OpKind.HOLD: ("PREPARE", "INTERTRANSFER"),
-        OpKind.CAPTURE: ("CREATE", "INTERTRANSFER"),
-        OpKind.RELEASE: ("RELEASE", "INTERTRANSFER"),
-    }
-)
-_AUDITED = timedelta(minutes=5), timedelta(minutes=15)  # before and after it was sent
-_AUDITS_MAX = 200
-_KEPT = 20_000
-_NAME = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
-_NOT_DONE = "error", "rejected", "invalid", "awaiting"  # words of its results
-_INSTANT = "yyyy-MM-dd HH:mm:ss"
+_TOO_MANY = "there are too many rows to look through"
+_ENDS = frozenset({OpKind.CAPTURE, OpKind.RELEASE})  # of a hold
+_MILLISECOND = timedelta(milliseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIMED = 7  # the version of ids that begin with the time
 
 
 class Evidence:
@@ -69,10 +58,10 @@ class Evidence:
         self, questions: Questions, looking: Looking, zone: ZoneInfo, clock: Clock
     ) -> None:
         self._ask = questions
+        self._audits = Audits(questions, clock)
         self._looking = looking
         self._zone = zone
         self._clock = clock
-        self._names: Recent[str, frozenset[str]] = Recent(_KEPT)  # never change
 
     async def lookup(
         self, op: OpRef, kind: OpKind, context: OpContext
@@ -84,29 +73,49 @@ class Evidence:
         """
         if wire.named(context.src) is None:
             return Rejected(PortCode.NEVER_SEEN)
-        found: Ok[Happened] | Unknown | None = await self._named(op, kind, context)
-        if found is None:
-            found = await self._shown(op, kind, context)
-        if found is None:
-            found = await self._audited(op, kind, context)
-        return found or Rejected(PortCode.NEVER_SEEN)
+        places: list[Place] = [self._named, self._shown, self._audited]
+        if kind is OpKind.RELEASE:  # few commands, but maybe many rows since the hold
+            places = [self._audited, self._shown]
+        doubt: Unknown | None = None
+        ends_at = self._clock.monotonic() + SEARCH_S
+        for place in places:
+            found = await place(op, kind, context, ends_at)
+            if isinstance(found, Ok):
+                return found
+            doubt = doubt or found
+        return doubt or Rejected(PortCode.NEVER_SEEN)
 
-    async def row_of(self, ref: str, op: Posting) -> Seen | None:
+    async def row_of(
+        self, ref: str, op: Posting, hold: UUID | None = None
+    ) -> Seen | None:
         """Find the row that a posting of ours put on an account.
 
+        Args:
+            ref: the account.
+            op: the posting.
+            hold: what it booked, if it is a capture: some versions name no more.
+
         Raises:
-            Outage: as above.
+            Outage: as above, or the rows are too many to look through.
         """
+
+        def is_it(one: Seen) -> bool:
+            made = op_of(one.row, one.detail)
+            is_nameless = made is None and _books(one, hold)
+            return not one.row.is_hold and (made == op.journal or is_nameless)
+
         day = wire.today(op.booked_at - _DAY, self._zone)
-        for one in await self._looking.since(ref, day):
-            if not one.row.is_hold and op_of(one.row, one.detail) == op.journal:
-                return one
-        return None
+        search = self._looking.search(("row", op.journal, hold))
+        stretch = await self._looking.since(ref, day, is_it, search)
+        found = next(filter(is_it, stretch.rows), None)
+        if found is None and not stretch.is_whole:
+            raise wire.silent(_TOO_MANY)
+        return found
 
     # ------------------------------------------------------------------ places
 
     async def _named(
-        self, op: OpRef, kind: OpKind, context: OpContext
+        self, op: OpRef, kind: OpKind, context: OpContext, _ends_at: float
     ) -> Ok[Happened] | None:
         """Ask by the name of the operation, where the core has one."""
         if kind is OpKind.TRANSFER:
@@ -137,175 +146,185 @@ class Evidence:
         return None
 
     async def _shown(
-        self, op: OpRef, kind: OpKind, context: OpContext
-    ) -> Ok[Happened] | None:
-        """Look among the rows of the payer's account."""
-        sent = context.first_sent_at - _BEFORE.get(kind, _DAY)
-        rows = await self._looking.since(context.src, wire.today(sent, self._zone))
-        match kind:
-            case OpKind.HOLD:
-                return _held(op, context, rows)
-            case OpKind.RELEASE:
-                return _released(op, context, rows)
-            case OpKind.REVERSE:
-                return self._undone(op, context, rows)
-            case _:
-                return self._booked(op, context, rows)
+        self, op: OpRef, kind: OpKind, context: OpContext, ends_at: float
+    ) -> Shown:
+        """Look among the rows of the payer's account.
 
-    def _booked(
-        self, op: OpRef, context: OpContext, rows: Sequence[Seen]
-    ) -> Ok[Happened] | None:
-        """Find the row of a transfer or capture; without our mark, by its hold."""
-        for row, detail in rows:
-            if row.is_hold or row.is_release:
-                continue
-            ends = detail.tag is None and row.code == str(context.earlier)
-            if ends or op_of(row, detail) == op.id:
-                at = wire.midnight(row.value_on, self._zone)
-                number = None if detail.transfer is None else str(detail.transfer)
-                return Ok(Posting(op.id, at), number)
-        return None
+        A release is proven by all rows at once, so these are read anew each time, and
+        not at all where the record took all the time.
+        """
+        if kind is OpKind.RELEASE and self._clock.monotonic() >= ends_at:
+            return None
+        judges: Mapping[OpKind, Judge] = {
+            OpKind.TRANSFER: partial(self._booked, op, None),
+            OpKind.HOLD: partial(_held, op, context),
+            OpKind.CAPTURE: partial(self._booked, op, context.earlier),
+            OpKind.RELEASE: partial(_freed, op),
+            OpKind.REVERSE: partial(self._undone, op, context),
+        }
+        judge = judges[kind]
 
-    def _undone(
-        self, op: OpRef, context: OpContext, rows: Sequence[Seen]
-    ) -> Ok[Happened] | None:
-        """Find the row that a reversal undid: it says so; or the transfer back."""
-        for row, detail in rows:
-            made = op_of(row, detail)
-            if made == op.id or (row.is_reversed and made and made == context.earlier):
-                return Ok(Posting(op.id, wire.midnight(row.value_on, self._zone)))
+        def is_enough(one: Seen) -> bool:
+            return judge(one) is not None or _stands(kind, context, one)
+
+        began = _began(context, op.id, context.earlier, context.hold)
+        day = wire.today(began - _DAY, self._zone)
+        name = (kind, op.id, context.earlier, context.hold)
+        search = Search(ends_at, None if kind is OpKind.RELEASE else name)
+        rows, is_whole = await self._looking.since(context.src, day, is_enough, search)
+        found = next(filter(None, map(judge, rows)), None)
+        if found or any(_stands(kind, context, one) for one in rows):
+            return found
+        if kind is OpKind.RELEASE:
+            return _surely_freed(context, rows) if is_whole else None
+        return None if is_whole else Unknown(_TOO_MANY)
+
+    def _booked(self, op: OpRef, hold: UUID | None, one: Seen) -> Ok[Happened] | None:
+        """Judge the row of a transfer or capture, which bears our mark or its hold's.
+
+        A hold is booked once, so what books it is the capture, whichever attempt it
+        was. What was booked by others and undone is not.
+        """
+        row, detail = one
+        if row.is_hold or row.is_release:
+            return None
+        made = op_of(row, detail)
+        is_end = _books(one, hold) and not row.is_reversed
+        if made != op.id and not is_end:
+            return None
+        at = wire.midnight(row.value_on, self._zone)
+        number = None if detail.transfer is None else str(detail.transfer)
+        return Ok(Posting(made or op.id, at), number)
+
+    def _undone(self, op: OpRef, context: OpContext, one: Seen) -> Ok[Happened] | None:
+        """Judge the row that a reversal undid: it says so; or the transfer back."""
+        is_undone = one.row.is_reversed and _is_capture(context, one)
+        if op_of(*one) == op.id or is_undone:
+            return Ok(Posting(op.id, wire.midnight(one.row.value_on, self._zone)))
         return None
 
     async def _audited(
-        self, op: OpRef, kind: OpKind, context: OpContext
-    ) -> Ok[Happened] | Unknown | None:
+        self, op: OpRef, kind: OpKind, context: OpContext, ends_at: float
+    ) -> Shown:
         """Look for a command of ours that the core carried out.
 
         The rows of holds and releases have no names, so the audit's word is enough for
         these; a booked movement must be in the books.
         """
-        if kind not in _COMMANDS:
+        if kind not in audits.COMMANDS:
             return None
-        named = await self._commands(op, kind, context)
-        if any(not _is_under_way(one) for one in named):
-            match kind:
-                case OpKind.HOLD:
-                    return Ok(Hold(op.id, context.src, context.amount))
-                case OpKind.RELEASE:
-                    return Ok(None)
-                case _:
-                    return Unknown("the audit names it, the books do not show it")
-        is_young = self._clock.now() - context.first_sent_at < PATIENCE
-        return Unknown("the core still works on it") if named and is_young else None
+        hold = context.earlier if kind in _ENDS else None
+        is_release = kind is OpKind.RELEASE
+        # An earlier attempt may have freed the hold: from its making on.
+        began = _began(context, op.id, hold if is_release else None)
+        found = await self._audits.naming(kind, op.id, hold, Span(began, ends_at))
+        if found.is_done:
+            return _carried_out(op, kind, context)
+        if not all(self._is_dead(one) for one in found.left):
+            return Unknown("the core may still work on it")
+        if not found.is_whole and not is_release:
+            return Unknown("the audit is too long to be read to its end")
+        return None
 
-    async def _commands(
-        self, op: OpRef, kind: OpKind, context: OpContext
-    ) -> list[wire.Json]:
-        """Give the commands of ours that were not refused."""
-        told = await self._ask.one(_commands_of(op, kind, context))
-        entries = {_id(one): one for one in _entries(told)}
-        await self._learn(entries)
-        name = str(op.id)
-        return [
-            one
-            for number, one in entries.items()
-            if name in (self._names.get(number) or ()) and not _is_refused(one)
-        ]
-
-    async def _learn(self, entries: Mapping[str, wire.Json]) -> None:
-        """Read whom commands name, those that are not remembered in one call."""
-        lacking = [one for one in entries if self._names.get(one) is None]
-        silent = [one for one in lacking if not entries[one].get("commandAsJson")]
-        whole = await self._ask.several(
-            [Ask("GET", AUDIT, path={"id": number}) for number in silent]
-        )
-        told = dict(entries) | dict(zip(silent, whole, strict=True))
-        for number in lacking:
-            one = told[number]
-            text = one.get("commandAsJson") if isinstance(one, Mapping) else None
-            self._names.put(number, frozenset(_NAME.findall(str(text))))
+    def _is_dead(self, command: wire.Json) -> bool:
+        """Tell whether a command is under way for longer than any takes."""
+        made = audits.made_at(command)
+        is_old = made is not None and self._clock.now() - made >= PATIENCE
+        return is_old and audits.is_under_way(command)
 
 
-def _commands_of(op: OpRef, kind: OpKind, context: OpContext) -> Ask:
-    """Ask for the commands of a kind that were given about then, in the core's UTC."""
-    action, entity = _COMMANDS[kind]
-    before, after = _AUDITED
-    sent = context.first_sent_at.astimezone(UTC)
-    return Ask(
-        "GET",
-        AUDITS,
-        params={
-            "actionName": action,
-            "entityName": entity,
-            "makerDateTimeFrom": f"{sent - before:%Y-%m-%d %H:%M:%S}",
-            "makerDateTimeTo": f"{sent + after:%Y-%m-%d %H:%M:%S}",
-            "dateFormat": _INSTANT,
-            "locale": "en",
-            "paged": "true",
-            "offset": "0",
-            "limit": str(_AUDITS_MAX),
-        },
-        op_id=op.id,
-    )
+def _carried_out(op: OpRef, kind: OpKind, context: OpContext) -> Shown:
+    """Tell what a command that was carried out proves."""
+    match kind:
+        case OpKind.HOLD:
+            return Ok(Hold(op.id, context.src, context.amount))
+        case OpKind.RELEASE:
+            return Ok(None)
+        case _:
+            return Unknown("the audit names it, the books do not show it")
 
 
-def _held(op: OpRef, context: OpContext, rows: Sequence[Seen]) -> Ok[Happened] | None:
-    """Find the row of a hold, or what became of it: that bears its name."""
-    name = str(op.id)
-    for row, detail in rows:
-        if row.code == name or (row.is_hold and op_of(row, detail) == op.id):
-            return Ok(Hold(op.id, context.src, row.amount))
+def _began(context: OpContext, *ids: UUID | None) -> datetime:
+    """Tell from when on something of operations can be there.
+
+    An id of ours is made before its operation is sent for the first time. Whoever asks
+    right after sending does not know when that was; a new attempt comes with the
+    instant of the first one, of which its own id tells nothing.
+    """
+    made = [at for one in ids if (at := _made_at(one)) is not None]
+    return min(made, default=context.first_sent_at)
+
+
+def _made_at(op: UUID | None) -> datetime | None:
+    """Tell when an id of ours was made; one of others does not say."""
+    if op is None or op.version != _TIMED:
+        return None
+    return _EPOCH + (op.int >> 80) * _MILLISECOND
+
+
+def _held(op: OpRef, context: OpContext, one: Seen) -> Ok[Happened] | None:
+    """Judge the row of a hold, or of what became of it: that bears its name."""
+    row, detail = one
+    if row.code == str(op.id) or (row.is_hold and op_of(row, detail) == op.id):
+        return Ok(Hold(op.id, context.src, row.amount))
     return None
 
 
-def _released(
-    op: OpRef, context: OpContext, rows: Sequence[Seen]
-) -> Ok[Happened] | None:
-    """Find the release itself, or a hold that can only have been released.
+def _freed(op: OpRef, one: Seen) -> Ok[Happened] | None:
+    """Judge the row of a release, where the core gives it a name."""
+    is_it = one.row.is_release and op_of(one.row, one.detail) == op.id
+    return Ok(None) if is_it else None
+
+
+def _surely_freed(context: OpContext, rows: Sequence[Seen]) -> Ok[Happened] | None:
+    """Find a hold that can only have been released, among all rows since it was made.
 
     Most versions give the rows of a hold and of its release no name. Where holds of the
-    amount were freed, none is left, and the hold was not booked, it was freed.
+    amount were freed, none is left, and the hold was not booked, it was freed. A hold
+    that may be older than the rows, or a debit that may have booked it, leaves it open.
     """
-    if any(row.is_release and op_of(row, detail) == op.id for row, detail in rows):
-        return Ok(None)
     hold = context.earlier
-    if hold is None or any(
-        row.code == str(hold) and not row.is_hold for row, _ in rows
-    ):
+    if hold is None or _made_at(hold) is None:
         return None
-    holds = [row for row, _ in rows if row.is_hold and row.amount == context.amount]
+    debits = [
+        one
+        for one in rows
+        if not (one.row.is_hold or one.row.is_release) and one.row.direction == "OUT"
+    ]
+    if any(one.row.code == str(hold) or _may_book(context, one) for one in debits):
+        return None
+    held = [one.row for one in rows if one.row.is_hold]
+    holds = [row for row in held if row.code == str(hold)] or [
+        row for row in held if row.amount == context.amount
+    ]
     return Ok(None) if holds and all(row.released_by for row in holds) else None
 
 
-def _entries(told: object) -> list[wire.Json]:
-    """Read audit entries: a page, or a bare list.
-
-    Raises:
-        ContractBroken: neither.
-    """
-    page = told.get("pageItems") if isinstance(told, Mapping) else told
-    if not isinstance(page, list):
-        raise wire.broken("the audit is no list")
-    return [wire.record(one, "an audit entry") for one in page]
+def _may_book(context: OpContext, one: Seen) -> bool:
+    """Tell whether a debit may book a hold of this amount: nothing names another."""
+    is_named = one.row.code or one.detail.tag or one.detail.transfer is not None
+    return one.row.amount == context.amount and not is_named
 
 
-def _result(entry: wire.Json) -> str:
-    result = entry.get("processingResult")
-    told = result.get("value") if isinstance(result, Mapping) else result
-    return told.lower().replace(".", "") if isinstance(told, str) else ""
+def _stands(kind: OpKind, context: OpContext, one: Seen) -> bool:
+    """Tell whether a row is the capture that a reversal undoes, and not undone."""
+    if kind is not OpKind.REVERSE or one.row.is_reversed or one.row.is_hold:
+        return False
+    return _is_capture(context, one) and one.detail.transfer is None
 
 
-def _is_refused(entry: wire.Json) -> bool:
-    """Tell whether a command surely was not carried out; what is not told, may be."""
-    return any(no in _result(entry) for no in _NOT_DONE)
+def _is_capture(context: OpContext, one: Seen) -> bool:
+    """Tell whether a row is what a reversal undoes, whichever attempt made it."""
+    made = op_of(*one)
+    is_it = made is not None and made == context.earlier
+    return is_it or _books(one, context.hold)
 
 
-def _is_under_way(entry: wire.Json) -> bool:
-    return "underprocessing" in _result(entry)
-
-
-def _id(entry: wire.Json) -> str:
-    return str(wire.number(entry.get("id"), "an audit entry's id"))
+def _books(one: Seen, hold: UUID | None) -> bool:
+    """Tell whether a row books a hold: that is done once, and bears its name."""
+    row = one.row
+    is_end = not row.is_hold and not row.is_release
+    return is_end and hold is not None and row.code == str(hold)
 
 
 def only(shape: type[T], outcome: Outcome[Happened]) -> Outcome[T]:

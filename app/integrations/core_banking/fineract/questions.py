@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
 
+from app.errors import Outage
 from app.integrations.core_banking.fineract import refusals, wire
 from app.integrations.exchange import Answer, Ask, from_json
 from app.integrations.http import Partner
@@ -25,7 +26,7 @@ ROW = "/v1/savingsaccounts/{ref}/transactions/{row}"
 _APART = {"enclosingTransaction": "false"}
 AT_ONCE = 8  # questions that a batch does not take
 PATIENCE_S = 5.0  # of a question: a customer waits for some, ten seconds at most
-_NO_ENTRY = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+_FAILED = "status 5"  # how the HTTP client begins what it says of a 5xx
 
 
 class Untaken(Enum):
@@ -86,13 +87,19 @@ class Questions:
 
         Raises:
             AuthFailed: as for one.
+            ContractBroken: the core fails at one of them, as in a batch.
             Outage: as for one; a question without its own good answer spoils all.
         """
         room = asyncio.Semaphore(AT_ONCE)
 
         async def told(ask: Ask) -> object | None:
             async with room:
-                return await self.one(ask)
+                try:
+                    return await self.one(ask)
+                except Outage as failed:
+                    if not failed.cause.startswith(_FAILED):
+                        raise
+                    raise wire.broken(f"{ask.route} answered {failed.cause}") from None
 
         found = await asyncio.gather(*map(told, asks), return_exceptions=True)
         return [_or_raised(one) for one in found]
@@ -100,8 +107,12 @@ class Questions:
     async def together(self, asks: Sequence[Ask]) -> list[object | None]:
         """Ask many questions in one call; UNTAKEN where the batch does not take one.
 
+        A part that fails in a batch that was answered says nothing of the core: it is
+        about what was asked there, and who asks goes on without.
+
         Raises:
             AuthFailed: as for one.
+            ContractBroken: the core fails at a part, or our user may not read it.
             Outage: as for one; a question without its own good answer spoils all.
         """
         if not asks:
@@ -152,7 +163,10 @@ def row(ref: str, number: int) -> Ask:
 
 
 def page(ref: str, number: int, size: int, since: date | None = None) -> Ask:
-    """Ask for a page of rows, newest first; the core's `offset` counts pages.
+    """Ask for a page of rows; the core's `offset` counts pages.
+
+    All rows come newest first; those since a day oldest first, as no page of these
+    moves when rows are added.
 
     Source: TransactionSearchRequest.pageable of Apache Fineract.
     """
@@ -166,7 +180,7 @@ def page(ref: str, number: int, size: int, since: date | None = None) -> Ask:
             "offset": str(number),
             "limit": str(size),
             "orderBy": "createdDate,id",
-            "sortOrder": "DESC",
+            "sortOrder": "DESC" if since is None else "ASC",
             **wire.DAYS,
         },
     )
@@ -179,9 +193,12 @@ def admitted(answer: Answer) -> None:
         AuthFailed: 401: nothing was looked at.
     """
     if answer.status == HTTPStatus.UNAUTHORIZED:
-        raise AuthFailed(
-            f"{wire.NAME}: credentials or tenant refused", component=wire.COMPONENT
-        )
+        raise _refused()
+
+
+def _refused() -> AuthFailed:
+    what = f"{wire.NAME}: credentials or tenant refused"
+    return AuthFailed(what, component=wire.COMPONENT)
 
 
 def _or_raised(found: object) -> object:
@@ -198,10 +215,8 @@ def _url(ask: Ask) -> str:
 
 def _told(part: Mapping[str, object]) -> object | None:
     status, text = part.get("statusCode"), part.get("body")
-    if status in _NO_ENTRY:
-        raise AuthFailed(
-            f"{wire.NAME}: our user may not read", component=wire.COMPONENT
-        )
+    if status == HTTPStatus.UNAUTHORIZED:
+        raise _refused()
     try:
         body = from_json(text.encode()) if isinstance(text, str) and text else None
     except ValueError:
@@ -209,5 +224,5 @@ def _told(part: Mapping[str, object]) -> object | None:
     if status == HTTPStatus.NOT_FOUND and any(refusals.codes_of(body)):
         return None
     if status != HTTPStatus.OK or body is None:
-        raise wire.silent(f"a part of a batch answered {status}")
+        raise wire.broken(f"a part of a batch answered {status}")
     return body

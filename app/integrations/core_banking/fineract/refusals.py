@@ -11,6 +11,7 @@ from app.integrations.exchange import Answer
 from app.integrations.outcome import PortCode
 
 ALREADY = "interop.transfer.already."  # there under this name; the core swaps the two
+MISSING = "interop.onhold.transfer.missing"  # never held, freed, or booked
 _PAGE_SAYS = "userMessageGlobalisationCode"
 # Matched in this order, as a part of the code: the rest differs with the product.
 _CODES: Sequence[tuple[str, int, PortCode]] = (
@@ -23,7 +24,7 @@ _CODES: Sequence[tuple[str, int, PortCode]] = (
     ("account.is.not.active", 400, PortCode.ACCOUNT_CLOSED),
     ("different.currencies", 403, PortCode.CURRENCY_MISMATCH),
     (ALREADY, 403, PortCode.VALIDATION),
-    ("interop.onhold.transfer.missing", 404, PortCode.VALIDATION),
+    (MISSING, 404, PortCode.VALIDATION),
     ("error.msg.resource.not.found", 404, PortCode.ACCOUNT_NOT_FOUND),
     ("error.msg.platform.service.", 409, PortCode.CONFLICT_RETRY),
     ("validation.msg.", 400, PortCode.VALIDATION),

@@ -1,7 +1,7 @@
 """The rows of a savings account as Fineract tells them, and as we show them. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import NamedTuple
 from uuid import UUID, uuid5
@@ -47,9 +47,9 @@ class Detail:
 
     tag: Tag | None = None
     transfer: int | None = None
-    names: tuple[str | None, str | None] = (None, None)
-    numbers: tuple[str | None, str | None] = (None, None)
-    text: str | None = None
+    names: tuple[str | None, str | None] = field(default=(None, None), repr=False)
+    numbers: tuple[str | None, str | None] = field(default=(None, None), repr=False)
+    text: str | None = field(default=None, repr=False)
 
 
 NOTHING_MORE = Detail()

@@ -1,14 +1,14 @@
 """One write to Fineract: sent under the key of its operation, and judged.
 
 A write that nobody answered is Unknown; one that the core refuses in its own words is
-Rejected, and its key is burnt. A 409 had no effect either, and asks for a new key.
+Rejected, and its key is burnt. A 409 had no effect either, and asks for a new key. Once
+something left, no outage turns into "not sent".
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, TypeVar, assert_never
-from uuid import UUID
 
 from app.clock import Clock
 from app.errors import Outage
@@ -33,6 +33,7 @@ T = TypeVar("T")
 KEY = "idempotency-key"
 REPLAYED = "x-served-from-cache"
 ODD = Unknown("an answer out of contract")
+_TOUCHED = ("resourceId", "savingsId")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +45,15 @@ class Write(Generic[T]):
         ask: the call.
         read: puts a 2xx into our words.
         look: finds the operation in the books, as one that was sent at an instant.
-        key: another key than the id of the op.
+        done: what it gives if the core has it under its name already, where that name
+            is the operation's own.
     """
 
     op: OpRef
     ask: Ask
     read: Callable[[Answer], Outcome[T]]
     look: Callable[[datetime], Awaitable[Outcome[T]]]
-    key: UUID | None = None
+    done: Ok[T] | None = None
 
 
 class Sending:
@@ -76,7 +78,7 @@ class Sending:
             NotSent: surely nothing was done; also Busy, BreakerOpen and AuthFailed.
         """
         op = write.op.id
-        headers = {KEY: str(write.key or op)}
+        headers = {KEY: str(op)}
         ask = replace(write.ask, headers=headers, op_id=op, read_s=self._read_s)
         found = await self._partner.write(ask)
         match found:
@@ -99,8 +101,10 @@ class Sending:
         if code is None:
             return self._partner.unlisted(ask, answer)
         if refusals.says(answer, refusals.ALREADY):
-            # Under this name it is there, under this key it is not: the books decide.
-            found = await write.look(self._clock.now())
+            return write.done or await self._there(write)
+        if refusals.says(answer, refusals.MISSING):
+            # What was to be ended is no more: it may be what is asked for.
+            found = await self._looked(write, self._clock.now())
             if isinstance(found, Ok | Unknown):
                 return found
         if refusals.is_ours(code):
@@ -114,6 +118,20 @@ class Sending:
             )
         return Rejected(code, detail=f"status {answer.status}")
 
+    async def _there(self, write: Write[T]) -> Outcome[T]:
+        """Find what the core has under the same name, if not under this key."""
+        found = await self._looked(write, self._clock.now())
+        if isinstance(found, Rejected):
+            return Unknown("the core has it under this name, its books show it not")
+        return found
+
+    async def _looked(self, write: Write[T], since: datetime) -> Outcome[T]:
+        """Look for what may have left something: an outage now is no "not sent"."""
+        try:
+            return await write.look(since)
+        except Outage as lost:
+            return Unknown(lost.cause)
+
     async def _early(self, write: Write[T], found: Unknown) -> Outcome[T]:
         """Wait for a key under way; in the end the books decide."""
         op = write.op.id
@@ -121,8 +139,10 @@ class Sending:
         waits = replace(found, ask_after_s=ASK_AFTER_S)
         if since is None:
             return waits
-        seen = await write.look(since)
+        seen = await self._looked(write, since)
         match seen:
+            case Unknown(cause):
+                return replace(waits, cause=cause)
             case Rejected(code=PortCode.NEVER_SEEN):
                 if not self._stuck.is_dead(op):
                     return waits
@@ -138,6 +158,17 @@ def is_replayed(answer: Answer) -> bool:
     return answer.headers.get(REPLAYED, "").lower() == "true"
 
 
+def is_carried_out(answer: Answer) -> bool:
+    """Tell whether a 2xx says what it touched.
+
+    Where somebody else must approve a command, the core answers 200 and no more than
+    the command's number: nothing was done yet. Source: commandOnlyResult of
+    CommandProcessingResult of Apache Fineract.
+    """
+    told = answer.body if isinstance(answer.body, Mapping) else {}
+    return any(isinstance(told.get(name), int) for name in _TOUCHED)
+
+
 async def before_sending(reads: Awaitable[T]) -> T:
     """Read what a write needs to know; as long as that fails, nothing is sent.
 
@@ -150,6 +181,11 @@ async def before_sending(reads: Awaitable[T]) -> T:
         raise
     except Outage as lost:
         raise not_sent(lost.cause) from None
+
+
+def refused(code: PortCode, detail: str = "") -> Rejected:
+    """Refuse what the core was not asked for."""
+    return Rejected(code, detail=detail, unasked=True)
 
 
 def not_sent(why: str) -> NotSent:

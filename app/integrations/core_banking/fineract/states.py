@@ -9,13 +9,24 @@ from app.integrations.core_banking import AccountState
 from app.integrations.core_banking.fineract import questions, wire
 from app.integrations.core_banking.fineract.looking import Looking
 from app.integrations.core_banking.fineract.sending import (
+    ODD,
     Sending,
     Write,
     before_sending,
+    is_carried_out,
+    refused,
 )
 from app.integrations.core_banking.fineract.wire import Place
-from app.integrations.exchange import Ask
-from app.integrations.outcome import Ok, OpRef, Outcome, PortCode, Rejected
+from app.integrations.exchange import Answer, Ask
+from app.integrations.outcome import (
+    NotSent,
+    Ok,
+    OpRef,
+    Outcome,
+    PortCode,
+    Rejected,
+    Unknown,
+)
 
 _REASON = {"reasonForBlock": "asked for by the bank"}  # the core wants one
 _CLOSE = "close"
@@ -54,17 +65,34 @@ class States:
         """Bring an account into a state; see `CoreBank.set_state`."""
         account = (await before_sending(self._looking.accounts([ref]))).get(ref)
         if account is None:
-            return Rejected(PortCode.ACCOUNT_NOT_FOUND)
+            return refused(PortCode.ACCOUNT_NOT_FOUND)
         now = wire.state_of(account)
         if now is AccountState.CLOSED and state is not now:
-            return Rejected(PortCode.ACCOUNT_CLOSED)
+            return refused(PortCode.ACCOUNT_CLOSED)
         if now is state:
             return Ok(None)
         outcome: Outcome[None] = Ok(None)
-        for command in filter(None, (_UNBLOCK.get(now), _MAKE.get(state))):
-            outcome = await self._command(op, ref, command, state)
+        wanted = filter(None, (_UNBLOCK.get(now), _MAKE.get(state)))
+        for at, command in enumerate(wanted):
+            send = self._followed if at else self._command
+            outcome = await send(op, ref, command, state)
             if not isinstance(outcome, Ok):
                 break
+        return outcome
+
+    async def _followed(
+        self, op: OpRef, ref: str, command: str, state: AccountState
+    ) -> Outcome[None]:
+        """Send what follows a command that had its effect: a block is gone already.
+
+        So whatever stops it here, it is no more so that nothing was done.
+        """
+        try:
+            outcome = await self._command(op, ref, command, state)
+        except NotSent as kept:
+            return Unknown(kept.cause)
+        if isinstance(outcome, Rejected):
+            return Unknown(f"{command} was refused after a block was ended")
         return outcome
 
     async def _command(
@@ -83,7 +111,10 @@ class States:
             is_so = account is not None and wire.state_of(account) is state
             return Ok(None) if is_so else Rejected(PortCode.NEVER_SEEN)
 
-        return await self._sending.send(Write(op, ask, lambda _: Ok(None), look))
+        def read(answer: Answer) -> Outcome[None]:
+            return Ok(None) if is_carried_out(answer) else ODD
+
+        return await self._sending.send(Write(op, ask, read, look))
 
     def _body(self, command: str) -> object:
         if command == _CLOSE:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.clock import Clock
-from app.integrations.core_banking.fineract.recent import Recent
+from app.shelf import Shelf
 
 EARLY = "status 425"  # what the HTTP client calls the silence of such an answer
 PATIENCE = timedelta(minutes=5)
@@ -38,20 +38,20 @@ class Stuck:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._waits: Recent[UUID, Wait] = Recent(_KEPT)
+        self._waits = Shelf[UUID, Wait](_KEPT)
 
     def is_early(self, op: UUID) -> datetime | None:
         """Note a 425; gives since when, once it is time for the evidence."""
         now = self._clock.now()
-        wait = self._waits.get(op)
+        wait = self._waits.of(op)
         if wait is None:
-            self._waits.put(op, Wait(now))
+            self._waits.keep(op, Wait(now))
             return None
         return wait.since if now - wait.since >= PATIENCE else None
 
     def is_dead(self, op: UUID) -> bool:
         """Note an empty look; tells whether the operation surely never happens."""
-        wait = self._waits.get(op)
+        wait = self._waits.of(op)
         if wait is None:
             return False
         wait.passes += 1

@@ -7,7 +7,7 @@ Source: banking.md section 6.2 and the contract of Apache Fineract 1.15.
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
@@ -159,11 +159,6 @@ def today(now: datetime, zone: ZoneInfo) -> date:
 def midnight(on: date, zone: ZoneInfo) -> datetime:
     """Give the instant at which a day of the core begins."""
     return datetime(on.year, on.month, on.day, tzinfo=zone)
-
-
-def since(first_sent_at: datetime, zone: ZoneInfo) -> date:
-    """Give the day from which the rows of an operation are looked for."""
-    return today(first_sent_at - timedelta(days=1), zone)
 
 
 def tagged(text: object) -> Tag | None:
