@@ -28,6 +28,7 @@ from tortoise.exceptions import OperationalError
 
 from app import complaints, telemetry
 from app.connections import connection_config
+from app.engines import SqliteClient
 from app.errors import Outage, Refusal
 from app.rows import Row, Scalar, for_postgres, for_sqlite, numbered
 from app.settings import Settings
@@ -284,9 +285,11 @@ async def _translated(asking: Awaitable[list[Row]]) -> list[Row]:
 
 async def _asked_patiently(sql: str) -> list[Row]:
     client = _client()
-    if isinstance(client, sqlite_client.SqliteClient):
-        return await _asked(sql, ())
     _counted(sql)
+    if isinstance(client, SqliteClient):
+        async with client.patient() as alone:
+            whole: Sequence[Any] = list(await alone.execute_fetchall(sql))
+        return [Row(columns) for columns in whole]
     async with (
         client.acquire_connection() as connection,
         connection.transaction(readonly=True),
@@ -299,12 +302,13 @@ async def _asked_patiently(sql: str) -> list[Row]:
 async def _asked(sql: str, args: Sequence[Scalar]) -> list[Row]:
     client = _client()
     _counted(sql)
-    async with client.acquire_connection() as connection:
-        if isinstance(client, sqlite_client.SqliteClient):
-            values = [for_sqlite(value) for value in args]
-            found = await connection.execute_fetchall(numbered(sql), values)
-        else:
-            values = [for_postgres(value) for value in args]
+    if isinstance(client, SqliteClient):
+        values = [for_sqlite(value) for value in args]
+        reader = await client.reader()
+        found: Any = await reader.execute_fetchall(numbered(sql), values)
+    else:
+        values = [for_postgres(value) for value in args]
+        async with client.acquire_connection() as connection:
             found = await connection.fetch(sql, *values)
     return [Row(columns) for columns in found]
 

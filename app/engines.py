@@ -1,13 +1,17 @@
 """The client class of an engine: SQLite here, PostgreSQL in `postgres.py`.
 
-They replace only how a transaction begins and ends: the ORM's own way keeps the
-connection for good when a task is cancelled inside (banking.md 1.1, D1, D8, D11).
+They replace how a transaction begins and ends: the ORM's own way keeps the connection
+for good when a task is cancelled inside (banking.md 1.1, D1, D8, D11). And SQLite gets
+a second connection, so that who reads never waits for who writes (decision 0036).
 """
 
 import asyncio
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
+import aiosqlite
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionContext
 from tortoise.backends.sqlite import client as sqlite_client
 from typing_extensions import override
@@ -57,7 +61,7 @@ async def _committed_or_undone(connection: Any) -> None:  # noqa: ANN401  -- aio
 
 
 class SqliteClient(sqlite_client.SqliteClient):
-    """SQLite as we want it: immediate transactions, no leaked connection."""
+    """SQLite as we want it: immediate transactions, reads beside them, no leak."""
 
     wait_s: float = 10.0
 
@@ -65,6 +69,7 @@ class SqliteClient(sqlite_client.SqliteClient):
         super().__init__(file_path, **pragmas)
         self.wait_s = wait_s
         self.lock = self._lock
+        self._reader: aiosqlite.Connection | None = None
 
     @property
     def connection(self) -> Any:  # noqa: ANN401  -- aiosqlite, or None before it opened
@@ -77,11 +82,47 @@ class SqliteClient(sqlite_client.SqliteClient):
         assert self._connection is not None  # noqa: S101  -- opened on entry
         return self._connection
 
+    async def reader(self) -> aiosqlite.Connection:
+        """Give the connection of quick reads; it sees what is committed, as it is.
+
+        It runs one statement after the other, each of them whole, so it needs no lock.
+        """
+        if self._reader is None:
+            async with self.lock:
+                if self._connection is None:  # it makes the file, in WAL mode
+                    await self.create_connection(with_db=True)
+                if self._reader is None:
+                    self._reader = await self._for_reading()
+        return self._reader
+
+    @asynccontextmanager
+    async def patient(self) -> AsyncIterator[aiosqlite.Connection]:
+        """Give a connection of its own to a read that takes long."""
+        connection = await self._for_reading()
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    async def _for_reading(self) -> aiosqlite.Connection:
+        connection = await aiosqlite.connect(self.filename, isolation_level=None)
+        connection.row_factory = sqlite3.Row
+        for pragma in (f"busy_timeout={self.pragmas['busy_timeout']}", "query_only=ON"):
+            await connection.execute_fetchall(f"PRAGMA {pragma}")
+        return connection
+
+    @override
+    async def close(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await reader.close()
+        await super().close()
+
     def figures(self) -> tuple[int, int]:
         """Count the open connections, and the idle ones among them."""
-        if self._connection is None:
-            return 0, 0
-        return 1, 0 if self.lock.locked() else 1
+        both = (self._connection, self._reader)
+        opened = sum(one is not None for one in both)
+        return opened, opened - self.lock.locked()
 
     @override
     def _in_transaction(self) -> TransactionContext:

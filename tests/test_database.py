@@ -1,6 +1,7 @@
 import asyncio
 import gc
 import logging
+import sqlite3
 from contextvars import Context
 
 import pytest
@@ -78,6 +79,34 @@ async def test_a_transaction_inside_a_transaction_is_refused(
         await database.transaction(outer, name="outer")
 
     assert await _keys() == []
+
+
+async def test_who_reads_waits_for_no_transaction_and_sees_what_is_committed(
+    bank_database: Settings,
+) -> None:
+    inside, seen = asyncio.Event(), asyncio.Event()
+
+    async def work(tx: Tx) -> None:
+        await _mark(tx, "slow")
+        inside.set()
+        await seen.wait()
+
+    writing = asyncio.ensure_future(database.transaction(work, name="test"))
+    await inside.wait()
+    async with asyncio.timeout(30):  # it hung here when both had one connection
+        before = await _keys()
+        whole = await database.read_whole("SELECT name FROM proof_watermark")
+    seen.set()
+    await writing
+
+    assert (before, whole) == ([], [])
+    assert await _keys() == ["slow"]
+
+
+@pytest.mark.only("sqlite")
+async def test_a_read_writes_nothing(bank_database: Settings) -> None:
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        await database.read("DELETE FROM proof_watermark RETURNING name")
 
 
 async def test_400_cancelled_callers_leave_no_open_transaction(
