@@ -106,9 +106,14 @@ class SqliteClient(sqlite_client.SqliteClient):
 
     async def _for_reading(self) -> aiosqlite.Connection:
         connection = await aiosqlite.connect(self.filename, isolation_level=None)
-        connection.row_factory = sqlite3.Row
-        for pragma in (f"busy_timeout={self.pragmas['busy_timeout']}", "query_only=ON"):
-            await connection.execute_fetchall(f"PRAGMA {pragma}")
+        try:
+            connection.row_factory = sqlite3.Row
+            wait = f"busy_timeout={self.pragmas['busy_timeout']}"
+            for pragma in (wait, "query_only=ON"):
+                await connection.execute_fetchall(f"PRAGMA {pragma}")
+        except BaseException:
+            await connection.close()  # its thread would outlive the process's end
+            raise
         return connection
 
     @override

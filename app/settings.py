@@ -117,7 +117,7 @@ class Settings(Access, Limits):
         "FULL", description="SQLite only: OFF is for tests, never for money."
     )
     database_wait_s: float = Field(
-        10.0, description="SQLite: longest wait for its connection, seconds."
+        10.0, description="SQLite: longest wait for the connection that writes, s."
     )
     database_pool_wait_s: float = Field(
         2.0, description="PostgreSQL: longest wait for a connection, seconds."

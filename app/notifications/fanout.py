@@ -66,7 +66,7 @@ class Fanout:
     async def take(self, batch: Sequence[Owed]) -> None:
         """Tell what a batch of facts owes, a few in each transaction.
 
-        Where there is one connection, phones wait for a transaction to end.
+        Where one connection writes, payments wait for a transaction to end.
         """
         for start in range(0, len(batch), _AT_ONCE):
             await self._take(batch[start : start + _AT_ONCE])

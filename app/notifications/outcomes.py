@@ -1,6 +1,6 @@
 """What a provider's answers do to dispatches and addresses, in few statements.
 
-Where there is one connection, phones wait while a batch is recorded: so answers alike
+Where one connection writes, payments wait while a batch is recorded: so answers alike
 are written together, and addresses that end a few at a time. A dispatch only moves
 forward: a receipt that came before our own record wins. An address dies on the
 provider's definite word alone, and never by a word about a value that was set anew
