@@ -56,8 +56,8 @@ def fifty() -> list[PushMessage]:
     ("route", "rule", "outcome", "turns"),
     [
         (TOKEN, {"kind": "latency", "latency_ms": 1000}, Sent, 20),
-        (TOKEN, {"kind": "http-status", "reply": 503}, Retry, 2),
-        (SEND, {"kind": "http-status", "reply": 503}, Retry, 2),
+        (TOKEN, {"kind": "http-status", "reply": 503}, Retry, 1),
+        (SEND, {"kind": "http-status", "reply": 503}, Retry, 1),
         (SEND, {"kind": "latency", "latency_ms": 500}, Sent, 10),
     ],
     ids=["slow token", "no token", "storm of 503", "slow answers"],
