@@ -1,7 +1,7 @@
 """Rows and values alike on both engines: what goes into SQL and what comes out."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import Enum
 from functools import lru_cache
@@ -11,9 +11,13 @@ from uuid import UUID
 
 import orjson
 
+from app.clock import rfc3339
 from app.ids import Id
 
 _HEX = re.compile(r"[0-9a-fA-F]{32}")
+# Where the parts of 2026-11-21 09:30:00.000000+00:00 end.
+_DAY_END, _SECOND_END, _MILLI_END = 10, 19, 23
+_SHORTEST, _LONGEST = 29, 32  # with three decimals, with six
 T = TypeVar("T")
 Scalar = str | int | bytes | bool | date | datetime | UUID | Id | Enum | None
 
@@ -32,10 +36,15 @@ class Row:
 
     def get(self, name: str, kind: type[T]) -> T:
         """Give a column that is not NULL as `kind` (str, int, UUID, an Id, ...)."""
-        found = self.find(name, kind)
-        if found is None:
+        try:
+            raw = self._columns[name]
+        except (KeyError, IndexError):
+            raise MissingColumn(name) from None
+        if kind is not str and raw is not None:
+            raw = (_READERS.get(kind) or _learned(kind))(raw)
+        if raw is None:
             raise MissingColumn(name)
-        return found
+        return raw  # type: ignore[no-any-return]  # a text column gives texts
 
     def raw(self, name: str) -> Any:  # noqa: ANN401  -- whatever the driver gives
         """Give a column as the driver gave it; a text is the same on both engines."""
@@ -121,6 +130,28 @@ def _instant(raw: str | datetime) -> datetime:
 
 def _day(raw: str | date) -> date:
     return date.fromisoformat(raw) if isinstance(raw, str) else raw
+
+
+def instant_text(raw: str | datetime) -> str:
+    """Write an instant of a row as `clock.rfc3339` does.
+
+    Both engines write UTC with its milliseconds in the same places: such a text is cut
+    and not read.
+    """
+    if (
+        raw.__class__ is str
+        and _SHORTEST <= len(raw) <= _LONGEST
+        and raw[_DAY_END] in " T"
+        and raw[_SECOND_END] == "."
+        and raw.endswith("+00:00")
+    ):
+        return f"{raw[:_DAY_END]}T{raw[_DAY_END + 1 : _MILLI_END]}Z"
+    return rfc3339(_instant(raw))
+
+
+def days(column: Sequence[str | date | None]) -> list[date | None]:
+    """Read a column of days as `Row.find` reads one."""
+    return [None if raw is None else _day(raw) for raw in column]
 
 
 _READERS: dict[type, Callable[[Any], Any]] = {

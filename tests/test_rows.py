@@ -4,11 +4,22 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typing_extensions import override
 
 from app.audit import Outcome
+from app.clock import rfc3339
 from app.ids import AccountId
-from app.rows import MissingColumn, Row, for_postgres, for_sqlite, numbered, record
+from app.rows import (
+    MissingColumn,
+    Row,
+    for_postgres,
+    for_sqlite,
+    instant_text,
+    numbered,
+    record,
+)
 
 VALUE = UUID("0193f0a1-c2d3-7e4f-8a5b-6c7d8e9fa0b1")
 NOON = datetime(2026, 11, 21, 9, 30, 0, 250000, tzinfo=UTC)
@@ -122,3 +133,22 @@ def test_values_go_to_postgres_as_they_are() -> None:
 
 def test_dollar_numbers_become_sqlites() -> None:
     assert numbered("a = $1 AND b = $12 OR c = $1") == "a = ?1 AND b = ?12 OR c = ?1"
+
+
+@given(
+    instant=st.datetimes(timezones=st.just(UTC)),
+    zone=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))]),
+)
+def test_the_text_of_an_instant_is_what_the_clock_writes(
+    instant: datetime, zone: timezone
+) -> None:
+    kept = for_sqlite(instant)
+    in_json = instant.isoformat()
+
+    assert isinstance(kept, str)
+    assert instant_text(kept) == rfc3339(instant)
+    assert instant_text(in_json) == rfc3339(instant)
+    assert instant_text(NOON.astimezone(zone).isoformat()) == rfc3339(NOON)
+    assert instant_text(NOON) == "2026-11-21T09:30:00.250Z"
+    assert instant_text("2026-11-21T09:30:00.25+00:00") == "2026-11-21T09:30:00.250Z"
+    assert instant_text("2026-11-21T09:30:00+00:00") == "2026-11-21T09:30:00.000Z"

@@ -15,7 +15,7 @@ from app.accounts.sheet import Rows, Sheet
 from app.auth.actor import Actor
 from app.errors import ValidationFailed
 from app.ids import AccountId, PaymentId, TransactionId
-from app.integrations.core_banking import TxnQuery
+from app.integrations.core_banking import CoreTxn, TxnQuery
 from app.money import Money
 
 PAGE_MAX = 100
@@ -90,14 +90,31 @@ class PageQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Rows of one account, newest first, and what was asked."""
+    """Rows of one account, newest first, and what was asked.
+
+    Args:
+        query: what was asked.
+        account: whose rows they are; None where there are none.
+        told: the rows as the core gave them.
+        has_next, has_previous: whether there are more on either side.
+        as_of, stale: when the core confirmed them, and whether it is away since.
+    """
 
     query: PageQuery
-    rows: tuple[Transaction, ...]
+    account: Account | None
+    told: Sequence[CoreTxn]
     has_next: bool
     has_previous: bool
     as_of: datetime
     stale: bool
+
+    @property
+    def rows(self) -> tuple[Transaction, ...]:
+        """The rows as this room shows them, made at each call."""
+        account = self.account
+        if account is None:
+            return ()
+        return tuple([Transaction(account, row) for row in self.told])
 
 
 class Transactions:
@@ -161,12 +178,11 @@ class Transactions:
 def page_of(account: Account, found: Rows, query: PageQuery) -> Page:
     """Make a page of what was read, one row more than it has."""
     more = len(found.rows) > query.size
-    kept = [Transaction(account, row) for row in found.rows[: query.size]]
-    if query.backward:
-        kept.reverse()
+    told = found.rows[: query.size]
     return Page(
         query=query,
-        rows=tuple(kept),
+        account=account,
+        told=[*reversed(told)] if query.backward else told,
         has_next=query.before is not None if query.backward else more,
         has_previous=more if query.backward else query.after is not None,
         as_of=found.as_of,
@@ -178,7 +194,8 @@ def no_page(query: PageQuery, at: datetime) -> Page:
     """Give nothing, of an account that is not the caller's any more."""
     return Page(
         query=query,
-        rows=(),
+        account=None,
+        told=(),
         has_next=False,
         has_previous=False,
         as_of=at,

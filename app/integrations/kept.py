@@ -1,17 +1,21 @@
 """A row of an account that lies in our own database, read when it is asked for.
 
 A page has hundreds of values and a screen shows a few of them: each is read from the
-row by the field that shows it, none before.
+row by the field that shows it, none before. Rows that came together are kept together,
+so that whoever shows them all reads a column and not each row.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from itertools import compress
+from typing import Any, overload
 from uuid import UUID
 
 from typing_extensions import override
 
 from app.integrations.figures import CoreTxn
 from app.money import Money
-from app.rows import Row
+from app.rows import Row, days, instant_text
 
 
 class KeptTxn(CoreTxn):
@@ -157,3 +161,71 @@ class KeptTxn(CoreTxn):
     @override
     def op(self) -> UUID | None:
         return None
+
+
+class KeptTxns(Sequence[CoreTxn]):
+    """Rows of one account that came together; one is made when it is asked for.
+
+    Args:
+        rows: the values of each, as the driver gave them.
+        places: where in a row the columns of `KeptTxn` are.
+        ref: the core's name of the account.
+        currency: of the account.
+    """
+
+    __slots__ = ("_places", "_rows", "currency", "ref")
+
+    def __init__(
+        self,
+        rows: Sequence[Sequence[Any]],
+        places: Mapping[str, int],
+        ref: str,
+        currency: str,
+    ) -> None:
+        self._rows = rows
+        self._places = places
+        self.ref = ref
+        self.currency = currency
+
+    @override
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, at: int) -> KeptTxn: ...
+    @overload
+    def __getitem__(self, at: slice) -> "KeptTxns": ...
+    @override
+    def __getitem__(self, at: int | slice) -> "KeptTxn | KeptTxns":
+        if isinstance(at, slice):
+            return self._of(self._rows[at])
+        columns = dict(zip(self._places, self._rows[at], strict=True))
+        return KeptTxn(Row(columns), self.ref, self.currency)
+
+    def _of(self, rows: Sequence[Sequence[Any]]) -> "KeptTxns":
+        return KeptTxns(rows, self._places, self.ref, self.currency)
+
+    def picked(self, flags: Iterable[object]) -> "KeptTxns":
+        """Give the rows whose flag is true; there is a flag for each."""
+        return self._of([*compress(self._rows, flags)])
+
+    def column(self, name: str) -> list[Any]:
+        """Give a column as the driver gave it, as `Row.raw` does."""
+        place = self._places[name]
+        return [row[place] for row in self._rows]
+
+    def hexes(self) -> list[str]:
+        """Give the 32 digits of each id."""
+        return [
+            raw.replace("-", "") if raw.__class__ is str else raw.hex
+            for raw in self.column("id")
+        ]
+
+    def instants(self, name: str) -> list[str | None]:
+        """Give a column of instants in RFC 3339, as `clock.rfc3339` writes them."""
+        column = self.column(name)
+        return [None if raw is None else instant_text(raw) for raw in column]
+
+    def days(self, name: str) -> list[date | None]:
+        """Give a column of days."""
+        return days(self.column(name))

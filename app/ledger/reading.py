@@ -18,7 +18,8 @@ SHOWN = (
     "value_on, counterparty_name, counterparty_masked, narration, rail, reference, "
     "payment_ref"
 )
-_MEMBERS = ", ".join(f"'{name}', {name}" for name in SHOWN.split(", "))
+# Where each of them is in a row of `joined`.
+PLACES = {name: place for place, name in enumerate(SHOWN.split(", "))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,18 +134,18 @@ async def joined(chosen: str, rows: int, *values: Scalar) -> list[Row]:
     Args:
         chosen: a SELECT that gives at least core_ref, our account's id as text, and
             `place` and id, which sort the accounts.
-        rows: how many rows of each; as the JSON array `lines` of objects with the
-            columns of `SHOWN`, newest first, or NULL. The figures are NULL for an
-            account that the book does not know.
+        rows: how many rows of each; as the JSON array `lines` of arrays with the
+            columns of `SHOWN` in their `PLACES`, newest first, or NULL: names would be
+            half of it. The figures are NULL for an account that the book does not know.
         values: the parameters of `chosen`.
     """
     on_postgres = database.dialect() == "postgres"
     own = "CAST(c.core_ref AS uuid)" if on_postgres else "c.core_ref"
     found = (
-        "(SELECT json_agg(r) FROM ({newest}) r)"
+        "(SELECT json_agg(json_build_array({shown})) FROM ({newest}) r)"
         if on_postgres
-        else "(SELECT json_group_array(json_object({members})) FROM ({newest}))"
-    ).format(members=_MEMBERS, newest=_newest(len(values) + 1))
+        else "(SELECT json_group_array(json_array({shown})) FROM ({newest}))"
+    ).format(shown=SHOWN, newest=_newest(len(values) + 1))
     return await database.read(
         "SELECT c.*, b.account_id, b.committed, b.pending_out, b.version, "  # noqa: S608  -- own names and placeholders
         f"b.floor_minor, {found} AS lines FROM ({chosen}) c "

@@ -72,6 +72,10 @@ class Batch(Generic[K, V]):
         """
         return await self._of(context).read(keys)
 
+    def at_hand(self, context: Context, keys: Sequence[K]) -> list[V | None] | None:
+        """Give the values of keys, in their order; None: some are not read yet."""
+        return self._of(context).at_hand(keys)
+
     def know(self, context: Context, found: Mapping[K, V | None]) -> None:
         """Keep values that were read with something else; they are not loaded again."""
         self._of(context).know(found)
@@ -120,6 +124,18 @@ class _Loads(Generic[K, V]):
             if key not in self._known:
                 self._known[key] = future = loop.create_future()
                 future.set_result(value)
+
+    def at_hand(self, keys: Sequence[K]) -> list[V | None] | None:
+        """Give values that are all here; None: some are not, or could not be read."""
+        found: list[V | None] = []
+        for key in keys:
+            known = self._known.get(key)
+            if known is None or not known.done() or known.cancelled():
+                return None
+            if known.exception() is not None:
+                return None
+            found.append(known.result())
+        return found
 
     def _begin(self) -> None:
         keys, self._waiting = self._waiting, []

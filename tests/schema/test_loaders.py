@@ -178,3 +178,29 @@ async def test_a_long_level_that_is_given_up_leaves_no_later_key_pending() -> No
         level.cancel()
 
     assert last.cancelled()
+
+
+async def test_only_what_was_read_is_at_hand() -> None:
+    read = Squares()
+    batch, context = Batch("squares", read), a_context(a_bank())
+    batch.know(context, {6: 36, 5: None})
+    asked = asyncio.ensure_future(batch.find(context, 2))
+    await asyncio.sleep(0)
+
+    assert batch.at_hand(context, [5, 6, 6]) == [None, 36, 36]
+    assert batch.at_hand(context, [6, 2]) is None
+    assert batch.at_hand(context, [8]) is None
+    await asked
+    assert batch.at_hand(context, [2]) == [4]
+    assert read.asked == [[2]]
+
+
+async def test_what_could_not_be_read_is_not_at_hand() -> None:
+    async def breaks(_context: Context, _keys: Sequence[int]) -> dict[int, int]:
+        raise KeyError
+
+    batch, context = Batch("squares", breaks), a_context(a_bank())
+    with pytest.raises(KeyError):
+        await batch.read(context, [2])
+
+    assert batch.at_hand(context, [2]) is None

@@ -255,7 +255,7 @@ class CanJoin(Protocol):
 
     async def joined(
         self, chosen: Chosen, rows: int
-    ) -> list[tuple[Row, CoreBalance | None, list[CoreTxn]]]:
+    ) -> list[tuple[Row, CoreBalance | None, Sequence[CoreTxn]]]:
         """Give each chosen row in its order, its balance, and its newest rows.
 
         Args:

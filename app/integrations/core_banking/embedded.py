@@ -31,7 +31,7 @@ from app.integrations.core_banking import (
     Posting,
     TxnQuery,
 )
-from app.integrations.kept import KeptTxn
+from app.integrations.kept import KeptTxn, KeptTxns
 from app.integrations.outcome import Ok, OpRef, Outcome, PortCode, Rejected
 from app.ledger import coherence, ops, reading
 from app.ledger.book import Book, Opening
@@ -101,7 +101,7 @@ class EmbeddedCore:
 
     async def joined(
         self, chosen: Chosen, rows: int
-    ) -> list[tuple[Row, CoreBalance | None, list[CoreTxn]]]:
+    ) -> list[tuple[Row, CoreBalance | None, Sequence[CoreTxn]]]:
         """Give accounts, balances and rows in one statement."""
         found = await reading.joined(chosen.sql, rows, *chosen.values)
         at = self._clock.now()
@@ -354,7 +354,6 @@ def _joined_balance(row: Row, at: datetime) -> CoreBalance | None:
     )
 
 
-def _joined_rows(row: Row) -> list[CoreTxn]:
+def _joined_rows(row: Row) -> KeptTxns:
     ref, currency = row.get("core_ref", str), row.get("currency", str)
-    lines = row.find("lines", list) or []
-    return [KeptTxn(Row(line), ref, currency) for line in lines]
+    return KeptTxns(row.find("lines", list) or [], reading.PLACES, ref, currency)

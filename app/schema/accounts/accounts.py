@@ -26,6 +26,7 @@ from app.schema.accounts.batches import (
     PAGE,
     noted,
 )
+from app.schema.accounts.columns import ROW_COLUMNS, kept_together
 from app.schema.accounts.figures import (
     BALANCE_ROW,
     MONEY_ROW,
@@ -389,7 +390,7 @@ PAGE_ROWS: Shape = Shape(
     TransactionConnection,
     lambda page: TransactionConnection(page=page),
     {
-        "nodes": Part(attrgetter("rows"), ROW),
+        "nodes": Part(attrgetter("rows"), ROW, kept_together, ROW_COLUMNS),
         "as_of": Part(attrgetter("as_of")),
         "stale": Part(attrgetter("stale")),
     },

@@ -25,7 +25,7 @@ from app.schema.context import Context
 from app.schema.plan.support import Unprojectable
 
 # Leaves whose values of this class are written as they are.
-_PLAIN: dict[GraphQLLeafType, type] = {
+PLAIN: dict[GraphQLLeafType, type] = {
     GraphQLString: str,
     GraphQLID: str,
     GraphQLBoolean: bool,
@@ -129,8 +129,8 @@ def part(
 ) -> Reader:
     """Read what a getter gives; the usual values of a leaf take a shorter way."""
     leaf = kind.of_type if is_non_null_type(kind) else kind
-    if is_leaf_type(leaf) and leaf in _PLAIN:
-        return _plain(get, _PLAIN[leaf], complete)
+    if is_leaf_type(leaf) and leaf in PLAIN:
+        return _plain(get, PLAIN[leaf], complete)
     if isinstance(leaf, CustomGraphQLEnumType):
         return _named(get, leaf, complete)
     if is_leaf_type(leaf):

@@ -1,7 +1,7 @@
 """One run of a plan: what it waits for, level by level, so that batches stay whole."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from graphql.execution import Executor
@@ -56,13 +56,28 @@ class Raw:
 async def completed(running: Running) -> None:
     """Wait for one level, each of its batches at once, and read what it gave.
 
-    The first failure ends it.
+    The first failure ends it. What a look ahead brought is not waited for.
     """
     level, running.waiting = running.waiting, []
     batches, running.batches = running.batches, {}
+    brought: list[tuple[list[Wanted], Sequence[object]]] = []
     for batch, wanted in batches.items():
         keys = [one[2] for one in wanted]
-        level.append(({}, "", batch.read(running.context, keys), _spread(wanted)))
+        found = batch.at_hand(running.context, keys)
+        if found is not None:
+            brought.append((wanted, found))
+        else:
+            level.append(({}, "", batch.read(running.context, keys), _spread(wanted)))
+    await _awaited(level, running)
+    for wanted, values in brought:
+        for (place, key, _, complete), value in zip(wanted, values, strict=True):
+            place[key] = complete(value, running)
+
+
+async def _awaited(level: Sequence[Waiting], running: Running) -> None:
+    """Wait for all and read what they gave; a single one needs no task."""
+    if not level:
+        return
     if len(level) == 1:
         ((made, key, coroutine, complete),) = level
         made[key] = complete(await coroutine, running)

@@ -2,10 +2,12 @@
 
 The body has its limit at the edge, which sees no more than bodies. Heads, trailers and
 the framing of chunks have none in uvicorn 0.54 with httptools: they fill the memory, or
-hold a line for ever by a byte now and then.
+hold a line for ever by a byte now and then. It also writes an answer's head and body
+apart, which wakes the reader twice.
 """
 
 import asyncio
+from typing import cast
 
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -17,6 +19,45 @@ _HEAD_S = 10.0
 
 _TOO_LARGE = "What surrounds the body is too large."
 _TOO_SLOW = "The head of the request came too slowly."
+_GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Whole:
+    """The line of one answer, whose head leaves with the beginning of its body.
+
+    So ASGI wants it: nothing is sent before the first part of the body.
+
+    Args:
+        line: to the client.
+    """
+
+    __slots__ = ("_head", "_line")
+
+    def __init__(self, line: asyncio.Transport) -> None:
+        self._line = line
+        self._head: bytes | None = b""  # empty: to come; None: it has left
+
+    def write(self, part: bytes) -> None:
+        """Write a part; the head waits for the next."""
+        if self._head is None:
+            self._line.write(part)
+        elif self._head:
+            self._line.write(self._head + part)
+            self._head = None
+        elif part == _GO_ON:
+            self._line.write(part)
+        else:
+            self._head = part
+
+    def close(self) -> None:
+        """End the line; a head that waits leaves before."""
+        if self._head:
+            self.write(b"")
+        self._line.close()
+
+    def is_closing(self) -> bool:
+        """Tell whether the line ends."""
+        return self._line.is_closing()
 
 
 class SturdyHttp(HttpToolsProtocol):
@@ -61,7 +102,11 @@ class SturdyHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Answer; the rest is the body's time."""
         self._in_time()
+        before = self.cycle
         super().on_headers_complete()
+        # An answer to HEAD has no body to wait for; an upgrade has no answer here.
+        if self.cycle is not before and self.scope["method"] != "HEAD":
+            self.cycle.transport = cast("asyncio.Transport", Whole(self.transport))
         self._has_asked = True
 
     @override
