@@ -15,6 +15,7 @@ from mock_mobile_client.enums import DeviceState, FactorKind
 from mock_mobile_client.errors import Refused
 from mock_mobile_client.handset import Level
 from mock_mobile_client.keys import DeviceKey
+from mock_mobile_client.notifications import Inbox
 from mock_mobile_client.phone import Phone
 from tests.journeys.way_back import (
     FACTOR,
@@ -206,7 +207,13 @@ async def test_text_messages_used_up_by_a_stranger(story: Story) -> None:
 
 
 async def asked_for_codes(phone: Phone, times: int) -> str:
-    """Begin enrolments for a number; gives the code of the first refusal."""
+    """Begin enrolments for a number, and wait for each text message.
+
+    Gives the code of the first refusal. One that came late would be taken for the
+    owner's own.
+    """
+    inbox = Inbox(phone.sandbox, phone.owner.phone)
+    await inbox.skip()
     asked = {"phone": phone.owner.phone, "platform": "IOS", "appVersion": APP_VERSION}
     given = {"input": {**asked, "model": "iPhone 17"}}
     for _ in range(times):
@@ -214,6 +221,7 @@ async def asked_for_codes(phone: Phone, times: int) -> str:
             await phone.handset.call("enrolment_start", given, Level.ANONYMOUS)
         except Refused as no:
             return no.code
+        await inbox.otp()
     return "never"
 
 
