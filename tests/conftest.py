@@ -7,6 +7,7 @@ test with wrong books is red.
 import asyncio
 import gc
 import importlib
+import logging
 import shutil
 import sqlite3
 import sys
@@ -47,6 +48,7 @@ ROOMS_WITH_PROOFS = (
 # What each engine raises when a CHECK, a key or a trigger refuses a statement.
 BROKEN = (sqlite3.IntegrityError, asyncpg.IntegrityConstraintViolationError)
 GARBAGE = 50_000, 20, 50
+UVICORNS = ("uvicorn", "uvicorn.access", "uvicorn.error")
 NOON = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 # Where a test does not configure the log, structlog's own default draws each failure
 # with the source and the variables of every frame, which takes half a second.
@@ -118,6 +120,10 @@ def pytest_collection_finish() -> None:
 def pytest_runtest_setup() -> None:
     """Begin each test with a log that nobody set up, whatever the one before did."""
     structlog.reset_defaults()
+    for name in UVICORNS:  # one that ran in this process kept its words to itself
+        logger = logging.getLogger(name)
+        logger.propagate = True
+        logger.setLevel(logging.NOTSET)
 
 
 def pytest_collection_modifyitems(
