@@ -287,9 +287,7 @@ async def _asked_patiently(sql: str) -> list[Row]:
     client = _client()
     _counted(sql)
     if isinstance(client, SqliteClient):
-        async with client.patient() as alone:
-            whole: Sequence[Any] = list(await alone.execute_fetchall(sql))
-        return [Row(columns) for columns in whole]
+        return [Row(columns) for columns in await client.asked_patiently(sql)]
     async with (
         client.acquire_connection() as connection,
         connection.transaction(readonly=True),
@@ -304,13 +302,25 @@ async def _asked(sql: str, args: Sequence[Scalar]) -> list[Row]:
     _counted(sql)
     if isinstance(client, SqliteClient):
         values = [for_sqlite(value) for value in args]
-        reader = await client.reader()
-        found: Any = await reader.execute_fetchall(numbered(sql), values)
+        found = await client.asked(numbered(sql), values)
     else:
         values = [for_postgres(value) for value in args]
         async with client.acquire_connection() as connection:
             found = await connection.fetch(sql, *values)
     return [Row(columns) for columns in found]
+
+
+async def answering() -> None:
+    """Wait until the database answers, and a transaction here could begin.
+
+    Raises:
+        Outage: the database is lost or stayed busy.
+    """
+    client = _client()
+    if isinstance(client, SqliteClient):
+        async with client.lock:
+            pass
+    await read("SELECT 1 AS one")
 
 
 async def read_one(sql: str, *args: Scalar) -> Row | None:

@@ -7,8 +7,7 @@ a second connection, so that who reads never waits for who writes (decision 0036
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aiosqlite
@@ -95,12 +94,26 @@ class SqliteClient(sqlite_client.SqliteClient):
                     self._reader = await self._for_reading()
         return self._reader
 
-    @asynccontextmanager
-    async def patient(self) -> AsyncIterator[aiosqlite.Connection]:
-        """Give a connection of its own to a read that takes long."""
+    async def asked(self, sql: str, values: Sequence[Any]) -> list[Any]:
+        """Give the rows of a quick read.
+
+        A reader on which a statement failed is replaced: a text that is no UTF-8
+        leaves its statement open, and with it the state that the connection sees.
+        """
+        reader = await self.reader()
+        try:
+            return list(await reader.execute_fetchall(sql, values))
+        except sqlite3.Error:
+            if self._reader is reader:
+                self._reader = None
+                await reader.close()
+            raise
+
+    async def asked_patiently(self, sql: str) -> list[Any]:
+        """Give the rows of a read that takes long, on a connection of its own."""
         connection = await self._for_reading()
         try:
-            yield connection
+            return list(await connection.execute_fetchall(sql))
         finally:
             await connection.close()
 
@@ -119,9 +132,11 @@ class SqliteClient(sqlite_client.SqliteClient):
     @override
     async def close(self) -> None:
         reader, self._reader = self._reader, None
-        if reader is not None:
-            await reader.close()
-        await super().close()
+        try:
+            if reader is not None:
+                await reader.close()
+        finally:
+            await super().close()
 
     def figures(self) -> tuple[int, int]:
         """Count the open connections, and the idle ones among them."""

@@ -9,6 +9,7 @@ import pytest
 from app import database, telemetry
 from app.accounts.models import Account
 from app.database import Tx
+from app.engines import SqliteClient
 from app.errors import NotFound
 from app.settings import Settings
 from tests.conftest import NOON
@@ -107,6 +108,50 @@ async def test_who_reads_waits_for_no_transaction_and_sees_what_is_committed(
 async def test_a_read_writes_nothing(bank_database: Settings) -> None:
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         await database.read("DELETE FROM proof_watermark RETURNING name")
+
+
+@pytest.mark.only("sqlite")
+async def test_a_text_that_is_none_does_not_hold_what_readers_see(
+    bank_database: Settings,
+) -> None:
+    async def spoilt(tx: Tx) -> None:
+        await tx.rows(
+            "INSERT INTO proof_watermark (name, mark, at) "
+            "VALUES (CAST(x'ff' AS TEXT), $1, $1) RETURNING mark",
+            NOON,
+        )
+
+    async def mended(tx: Tx) -> None:
+        await tx.rows("DELETE FROM proof_watermark RETURNING mark")
+        await _mark(tx, "right")
+
+    await database.transaction(spoilt, name="test")
+    with pytest.raises(sqlite3.OperationalError, match="decode") as told:
+        await _keys()
+    await database.transaction(mended, name="test")
+
+    assert await _keys() == ["right"]
+    del told  # its frames hold the statement that failed
+
+
+@pytest.mark.only("sqlite")
+async def test_a_reader_that_does_not_close_keeps_no_writer_open(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = settings.database_url.removeprefix("sqlite://")
+    client = SqliteClient(place, wait_s=1, busy_timeout=1000, connection_name="test")
+    reader = await client.reader()
+
+    async def breaks() -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reader, "close", breaks)
+        with pytest.raises(asyncio.CancelledError):
+            await client.close()
+
+    assert client.connection is None
+    await reader.close()
 
 
 async def test_400_cancelled_callers_leave_no_open_transaction(

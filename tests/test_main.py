@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from app import database, main
+from app import database, main, probes
 from app.main import FrontDoor
 from app.schema import root
 from app.schema.transport.wire import Wire
@@ -165,12 +165,35 @@ async def test_a_bank_that_lost_its_database_is_alive_and_not_ready(
         raise OSError("the disk is gone")
 
     async with an_open_door(settings) as client:
-        monkeypatch.setattr(database, "read_one", lost)
+        monkeypatch.setattr(database, "read", lost)
         ready = await client.get("/readyz")
         alive = await client.get("/livez")
 
     assert (ready.status_code, ready.text) == (503, "database does not answer\n")
     assert alive.status_code == 200
+
+
+@pytest.mark.only("sqlite")  # one transaction at a time
+async def test_a_bank_whose_transaction_hangs_is_not_ready_for_another(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, over = asyncio.Event(), asyncio.Event()
+
+    async def hangs(_tx: database.Tx) -> None:
+        inside.set()
+        await over.wait()
+
+    monkeypatch.setattr(probes, "_DATABASE_S", 0.05)
+    async with an_open_door(settings) as client:
+        hanging = asyncio.ensure_future(database.transaction(hangs, name="test"))
+        await inside.wait()
+        meanwhile = await client.get("/readyz")
+        over.set()
+        await hanging
+        monkeypatch.undo()
+        after = await client.get("/readyz")
+
+    assert (meanwhile.status_code, after.status_code) == (503, 200)
 
 
 async def test_the_figures_are_prometheus_text(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
@@ -43,11 +44,13 @@ def an_application(*parts: bytes, reads: bool = False) -> Callable[..., Any]:
     return application
 
 
-def asked(application: Callable[..., Any]) -> tuple[SturdyHttp, Packets]:
+def asked(
+    application: Callable[..., Any], line: Packets | None = None
+) -> tuple[SturdyHttp, Packets]:
     """Open a line to an application."""
     config = uvicorn.Config(application, log_config=None, date_header=False)
     config.load()
-    line = Packets()
+    line = line or Packets()
     protocol = SturdyHttp(config, ServerState(), {})
     protocol.connection_made(line)
     return protocol, line
@@ -107,4 +110,27 @@ async def test_an_answer_that_breaks_off_shows_its_head() -> None:
     await until(lambda: line.is_closed)
 
     assert b"".join(line.packets).startswith(b"HTTP/1.1 200 OK\r\n")
+    protocol.connection_lost(None)
+
+
+class Gone(Packets):
+    """A line whose other end has left: the loop's own raises on each write."""
+
+    @override
+    def write(self, data: Any) -> None:
+        raise RuntimeError("the handler is closed")
+
+
+@pytest.mark.parametrize("parts", [(b"hello",), ()], ids=["whole", "broken off"])
+async def test_a_line_that_is_gone_ends_its_answer_without_a_word(
+    parts: tuple[bytes, ...],
+) -> None:
+    protocol, line = asked(an_application(*parts), Gone())
+
+    protocol.data_received(ASK % (b"POST", b"") + b"{}")
+    (answering,) = protocol.tasks
+    line.close()
+    await until(answering.done)
+
+    assert answering.exception() is None
     protocol.connection_lost(None)

@@ -42,8 +42,8 @@ class Whole:
         if self._head is None:
             self._line.write(part)
         elif self._head:
-            self._line.write(self._head + part)
-            self._head = None
+            head, self._head = self._head, None  # a line that is gone raises
+            self._line.write(head + part)
         elif part == _GO_ON:
             self._line.write(part)
         else:
@@ -51,7 +51,7 @@ class Whole:
 
     def close(self) -> None:
         """End the line; a head that waits leaves before."""
-        if self._head:
+        if self._head and not self._line.is_closing():
             self.write(b"")
         self._line.close()
 
