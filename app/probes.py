@@ -1,8 +1,9 @@
 """Whether this process is alive, ready and started, and its figures.
 
-`/livez`: the loop turns. `/readyz`: the database answers within a second and nobody
-told this process to end; a sick core shows in serviceStatus, a bus that is away in
-`sixpence_bus_up`, neither here. `/metrics`: Prometheus text; keep it off the internet.
+`/livez`: the loop turns. `/readyz`: the database answers within a second, on SQLite
+its connection that writes too, and nobody told this process to end; a sick core shows
+in serviceStatus, a bus that is away in `sixpence_bus_up`, neither here. `/metrics`:
+Prometheus text; keep it off the internet.
 """
 
 import asyncio
